@@ -1,0 +1,180 @@
+"""Patients, what pathology and the clinic said of them, who may enter a study, and in which cohort.
+
+The words follow Qu et al. 2024 (doi 10.1097/JS9.0000000000001778):
+
+* nodes are *metastatic* where every examined node of the operated side was, *benign* where none was, else *unlabeled*;
+* *training* patients are the clinically positive ones with unlabeled nodes, *validation* the clinically positive ones with
+  a status, *cN0* the clinically negative ones; *cN+* is training and validation together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from axilla.errors import InvalidValueError
+from axilla.node import SIDES
+
+STATUSES = ("metastatic", "benign", "unlabeled")
+CLINICAL_ASSESSMENTS = ("cN0", "cN+")
+COHORTS = ("training", "validation", "cN0", "cN+")
+
+
+@dataclass(frozen=True)
+class Patient:
+    """One patient of a study, under a pseudonym.
+
+    Parameters
+    ----------
+    patient_id : str
+        Pseudonym, e.g. ``"P0001"``.
+    clinical : str
+        Clinical assessment of the axilla before surgery, ``"cN0"`` or ``"cN+"``; empty when unknown.
+    operated_side : str
+        ``"R"``, ``"L"`` or empty when missing (then the patient is excluded with that reason).
+    nodes_examined, nodes_positive : int or None
+        Pathology of the operated side; ``None`` when missing.
+    facts : mapping of str to str
+        The other columns of the clinical sheet, as written: eligibility facts and the baseline variables.
+    """
+
+    patient_id: str
+    clinical: str = ""
+    operated_side: str = ""
+    nodes_examined: int | None = None
+    nodes_positive: int | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.patient_id:
+            raise InvalidValueError("A patient needs a pseudonym.")
+        if self.clinical and self.clinical not in CLINICAL_ASSESSMENTS:
+            raise InvalidValueError(
+                f"{self.patient_id}: clinical assessment is one of {CLINICAL_ASSESSMENTS}, not {self.clinical!r}."
+            )
+        if self.operated_side and self.operated_side not in SIDES:
+            raise InvalidValueError(f"{self.patient_id}: operated side is one of {SIDES}, not {self.operated_side!r}.")
+        examined, positive = self.nodes_examined, self.nodes_positive
+        if (examined is None) != (positive is None):
+            raise InvalidValueError(f"{self.patient_id}: nodes examined and nodes positive belong together; one is missing.")
+        if examined is not None and positive is not None and not 0 <= positive <= examined:
+            raise InvalidValueError(f"{self.patient_id}: {positive} positive of {examined} examined nodes cannot be.")
+        object.__setattr__(self, "facts", MappingProxyType(dict(self.facts)))
+
+    @property
+    def node_status(self) -> str:
+        """Status that pathology lends to *every* node of the operated side: metastatic, benign or unlabeled."""
+        if self.nodes_examined is None or self.nodes_positive is None or self.nodes_examined == 0:
+            return "unlabeled"
+        if self.nodes_positive == 0:
+            return "benign"
+        return "metastatic" if self.nodes_positive == self.nodes_examined else "unlabeled"
+
+    @property
+    def status(self) -> str:
+        """Status of the axilla: metastatic when any examined node was, benign when none, unlabeled when unknown."""
+        if self.nodes_examined is None or self.nodes_positive is None or self.nodes_examined == 0:
+            return "unlabeled"
+        return "metastatic" if self.nodes_positive > 0 else "benign"
+
+    @property
+    def role(self) -> str:
+        """``training``, ``validation``, ``cN0``, or empty when the clinical assessment or the pathology is missing."""
+        if not self.clinical or self.status == "unlabeled":
+            return ""
+        if self.clinical == "cN0":
+            return "cN0"
+        return "training" if self.node_status == "unlabeled" else "validation"
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One eligibility rule on one column of the clinical sheet.
+
+    A patient fails when the value is missing, not among `allowed` (if given), or above `at_most` (if given).
+    """
+
+    name: str
+    column: str
+    reason: str
+    allowed: tuple[str, ...] = ()
+    at_most: float | None = None
+
+    def is_met(self, patient: Patient) -> bool:
+        """Whether the patient passes."""
+        value = patient.facts.get(self.column, "").strip()
+        if not value:
+            return False
+        if self.allowed and value not in self.allowed:
+            return False
+        if self.at_most is None:
+            return True
+        try:
+            return float(value) <= self.at_most
+        except ValueError:
+            return False
+
+
+PAPER_CRITERIA = (
+    Criterion("invasive", "invasive", "no invasive breast cancer on pathology", allowed=("yes",)),
+    Criterion("surgery", "surgery", "no axillary surgery (ALND or SLNB)", allowed=("ALND", "SLNB", "SLNB+ALND")),
+    Criterion("ct_contrast", "ct_contrast", "no contrast-enhanced chest CT", allowed=("yes",)),
+    Criterion("ct_quality", "ct_quality", "CT incomplete, of poor quality, or made elsewhere", allowed=("good",)),
+    Criterion("ct_interval", "ct_days_before_surgery", "CT more than 31 days before surgery", at_most=31),
+    Criterion("bilateral", "bilateral", "bilateral breast cancer", allowed=("no",)),
+    Criterion("neoadjuvant", "neoadjuvant", "neoadjuvant therapy before surgery", allowed=("no",)),
+    Criterion("distant_metastasis", "distant_metastasis", "distant metastasis", allowed=("no",)),
+    Criterion("other_malignancy", "other_malignancy", "another malignancy", allowed=("no",)),
+)
+"""Inclusion and exclusion criteria of Qu et al. 2024, "Patient selection"."""
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Patients with distinct pseudonyms, screened: who is in, who is out and why."""
+
+    patients: tuple[Patient, ...]
+    excluded: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        ids = [patient.patient_id for patient in self.patients]
+        twice = sorted({i for i in ids if ids.count(i) > 1})
+        if twice:
+            raise InvalidValueError(f"Patient pseudonyms must be unique; more than once: {', '.join(twice)}.")
+        unknown = sorted(set(self.excluded) & set(ids))
+        if unknown:
+            raise InvalidValueError(f"Patients cannot be both included and excluded: {', '.join(unknown)}.")
+        object.__setattr__(self, "excluded", MappingProxyType(dict(self.excluded)))
+
+    def members(self, name: str) -> tuple[Patient, ...]:
+        """The patients of a cohort: ``training``, ``validation``, ``cN0`` or ``cN+``."""
+        if name not in COHORTS:
+            raise InvalidValueError(f"A cohort is one of {COHORTS}, not {name!r}.")
+        roles = ("training", "validation") if name == "cN+" else (name,)
+        return tuple(patient for patient in self.patients if patient.role in roles)
+
+
+def screen(patients: Iterable[Patient], criteria: tuple[Criterion, ...] = PAPER_CRITERIA) -> Cohort:
+    """Apply the eligibility criteria, then ask for what the study cannot do without: side, assessment, pathology.
+
+    A patient is excluded with the first reason met, in the order of `criteria`.
+    """
+    included, excluded = [], {}
+    for patient in patients:
+        reason = next((c.reason for c in criteria if not c.is_met(patient)), "") or _missing_fact(patient)
+        if reason:
+            excluded[patient.patient_id] = reason
+        else:
+            included.append(patient)
+    return Cohort(tuple(included), excluded)
+
+
+def _missing_fact(patient: Patient) -> str:
+    if not patient.operated_side:
+        return "operated side missing"
+    if not patient.clinical:
+        return "clinical assessment (cN0 or cN+) missing"
+    if patient.status == "unlabeled":
+        return "axillary pathology (nodes examined and positive) missing"
+    return ""

@@ -1,0 +1,120 @@
+"""The feature table: one row per node, one column per feature, and a word on rows that could not be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from axilla.errors import InvalidValueError
+from axilla.volume import FloatArray
+
+ID_COLUMNS = ("patient_id", "node_id", "label")
+STATUS_COLUMNS = ("feature_status", "reason")
+
+OK = "ok"
+NONFINITE = "nonfinite"
+REFUSED = "refused"
+FEATURE_STATUSES = (OK, NONFINITE, REFUSED)
+"""ok: every feature is finite. nonfinite: some are not, `reason` names them. refused: no features, `reason` says why."""
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Features of many nodes.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns ``patient_id, node_id, label``, the features (float64), ``feature_status, reason``; one row per node,
+        ``(patient_id, node_id)`` unique. Copied when made; treat as read-only.
+
+    Raises
+    ------
+    InvalidValueError
+        If a column is missing, a node appears twice, a feature is not numeric, or a row's status contradicts its values.
+    """
+
+    frame: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        frame = self.frame.reset_index(drop=True)
+        missing = [c for c in (*ID_COLUMNS, *STATUS_COLUMNS) if c not in frame.columns]
+        if missing:
+            raise InvalidValueError(f"A feature table needs the columns {', '.join(missing)}.")
+        features = [c for c in frame.columns if c not in (*ID_COLUMNS, *STATUS_COLUMNS)]
+        if not features:
+            raise InvalidValueError("A feature table needs at least one feature column.")
+        frame = frame[[*ID_COLUMNS, *features, *STATUS_COLUMNS]].copy()
+        try:
+            frame[features] = frame[features].astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidValueError(f"Feature columns must hold numbers only: {error}.") from error
+        for column in ("patient_id", "node_id", *STATUS_COLUMNS):
+            frame[column] = frame[column].fillna("").astype(str)
+        frame["label"] = frame["label"].astype(np.int64)
+        twice = frame[frame.duplicated(["patient_id", "node_id"])]
+        if len(twice):
+            raise InvalidValueError(f"Node {twice['node_id'].iloc[0]} of patient {twice['patient_id'].iloc[0]!r} appears twice.")
+        wrong = sorted(set(frame["feature_status"]) - set(FEATURE_STATUSES))
+        if wrong:
+            raise InvalidValueError(f"feature_status is one of {FEATURE_STATUSES}, not {', '.join(map(repr, wrong))}.")
+        finite = np.isfinite(frame[features].to_numpy()).all(axis=1)
+        contradiction = frame[(frame["feature_status"] == OK).to_numpy() != finite]
+        if len(contradiction):
+            raise InvalidValueError(
+                f"Node {contradiction['node_id'].iloc[0]}: feature_status '{contradiction['feature_status'].iloc[0]}' "
+                "contradicts its values (ok means all finite)."
+            )
+        object.__setattr__(self, "frame", frame)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The feature columns, in order."""
+        return tuple(c for c in self.frame.columns if c not in (*ID_COLUMNS, *STATUS_COLUMNS))
+
+    @property
+    def evaluable(self) -> FeatureTable:
+        """The rows whose features are all finite."""
+        return FeatureTable(self.frame[self.frame["feature_status"] == OK])
+
+    def values(self, names: Sequence[str] | None = None) -> FloatArray:
+        """Feature values ``(n_nodes, n_features)``.
+
+        Raises
+        ------
+        InvalidValueError
+            If a named feature is not in the table.
+        """
+        names = list(self.feature_names if names is None else names)
+        absent = [n for n in names if n not in self.frame.columns]
+        if absent:
+            raise InvalidValueError(f"The feature table lacks {len(absent)} feature(s): {', '.join(absent[:5])}.")
+        return np.asarray(self.frame[names].to_numpy(dtype=np.float64))
+
+    def select(self, patient_ids: Sequence[str]) -> FeatureTable:
+        """The rows of some patients."""
+        return FeatureTable(self.frame[self.frame["patient_id"].isin(list(patient_ids))])
+
+    @classmethod
+    def concatenate(cls, tables: Sequence[FeatureTable]) -> FeatureTable:
+        """All rows of several tables with the same features.
+
+        Raises
+        ------
+        InvalidValueError
+            If there is no table, or their features differ.
+        """
+        if not tables:
+            raise InvalidValueError("There is no feature table to join.")
+        names = set(tables[0].feature_names)
+        for table in tables[1:]:
+            if set(table.feature_names) != names:
+                odd = sorted(names ^ set(table.feature_names))
+                raise InvalidValueError(f"The feature tables do not have the same features; they differ in {', '.join(odd[:5])}.")
+        return cls(pd.concat([table.frame for table in tables], ignore_index=True))
