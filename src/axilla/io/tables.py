@@ -1,0 +1,248 @@
+"""Tables on disk: CSV with a sidecar that names its schema, Parquet for features, and feature tables made by other tools.
+
+Floats are written with ``repr`` precision (17 significant digits where needed), so a table read back is the table written.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from axilla._version import __version__
+from axilla.errors import InputRefusedError, InvalidValueError
+from axilla.io.files import replacing, write_json
+from axilla.node import Node
+from axilla.radiomics import FEATURE_NAMES
+from axilla.table import ID_COLUMNS, NONFINITE, OK, STATUS_COLUMNS, FeatureTable
+
+SCHEMA = 1
+
+NODE_COLUMNS = (
+    "node_id", "label", "side", "level", "x_mm", "y_mm", "z_mm", "short_axis_mm", "long_axis_mm", "volume_mm3", "mean_hu",
+    "detection_score", "slice_index", "instance_number", "sop_instance_uid",
+)  # fmt: skip
+
+
+def write_table(frame: pd.DataFrame, path: Path, table: str, *, is_synthetic: bool = False) -> None:
+    """Write a CSV, and beside it ``<name>.csv.json``: schema number, table name, columns, whether the data are synthetic."""
+    with replacing(path) as temporary:
+        frame.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+    sidecar = {
+        "schema": SCHEMA,
+        "table": table,
+        "columns": [str(column) for column in frame.columns],
+        "rows": len(frame),
+        "is_synthetic": is_synthetic,
+        "axilla": __version__,
+    }
+    write_json(path.with_name(path.name + ".json"), sidecar)
+
+
+def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a CSV: comma, semicolon or tab, with or without byte-order mark; identifiers stay text.
+
+    Raises
+    ------
+    InputRefusedError
+        If the file is missing, empty, not a table, of a newer schema, or lacks a required column.
+    """
+    sidecar = path.with_name(path.name + ".json")
+    if sidecar.is_file():
+        schema = json.loads(sidecar.read_text(encoding="utf-8")).get("schema")
+        if schema != SCHEMA:
+            raise InputRefusedError(f"{path.name} has schema {schema}; this axilla reads schema {SCHEMA}. Update axilla.")
+    text = _read_text(path)
+    try:
+        frame = pd.read_csv(io.StringIO(text), sep=_delimiter(text), dtype=dict.fromkeys(_TEXT_COLUMNS, str))
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        raise InputRefusedError(f"{path.name} cannot be read as a table: {error}.") from error
+    frame.columns = [str(column).strip() for column in frame.columns]
+    for name in _TEXT_COLUMNS:
+        if name in frame:
+            frame[name] = frame[name].fillna("")
+    missing = [name for name in required if name not in frame.columns]
+    if missing:
+        raise InputRefusedError(f"{path.name} lacks the column(s) {', '.join(missing)}; it has {', '.join(frame.columns[:8])}.")
+    return frame
+
+
+def read_sheet(path: Path) -> list[dict[str, str]]:
+    """Read a CSV as rows of stripped text, column names lowered; for sheets filled in by hand.
+
+    Raises
+    ------
+    InputRefusedError
+        If the file is missing or empty, a column name is missing or repeated, or a row is longer than the header.
+    """
+    text = _read_text(path)
+    rows = [row for row in csv.reader(io.StringIO(text), delimiter=_delimiter(text)) if any(cell.strip() for cell in row)]
+    header = [name.strip().lower() for name in rows[0]]
+    if len(set(header)) != len(header) or "" in header:
+        raise InputRefusedError(f"{path.name}: every column needs a name of its own; the header is {', '.join(header)}.")
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) > len(header):
+            raise InputRefusedError(f"{path.name}, row {number}: {len(row)} cells under {len(header)} column names.")
+    return [dict(zip(header, [cell.strip() for cell in row] + [""] * len(header), strict=False)) for row in rows[1:]]
+
+
+def nodes_frame(nodes: Sequence[Node]) -> pd.DataFrame:
+    """``nodes.csv``: the fixed columns, then each further measurement as a named column."""
+    extra = list(dict.fromkeys(name for node in nodes for name in node.measurements))
+    rows = []
+    for node in nodes:
+        x, y, z = node.center_xyz_mm
+        fixed = (
+            node.node_id, node.label, node.side, node.level, x, y, z, node.short_axis_mm, node.long_axis_mm, node.volume_mm3,
+            node.mean_hu, node.detection_score, node.slice_index, node.instance_number, node.sop_instance_uid,
+        )  # fmt: skip
+        rows.append([*fixed, *(node.measurements.get(name) for name in extra)])
+    frame = pd.DataFrame(rows, columns=[*NODE_COLUMNS, *extra])
+    return frame.astype({"instance_number": "Int64"})
+
+
+def read_nodes(path: Path) -> pd.DataFrame:
+    """Read ``nodes.csv``; added columns are kept."""
+    return read_table(path, required=NODE_COLUMNS)
+
+
+def write_features(table: FeatureTable, path: Path, *, is_synthetic: bool = False) -> None:
+    """Write a feature table as CSV with sidecar, or as Parquet when the name ends in ``.parquet``."""
+    if path.suffix.lower() != ".parquet":
+        write_table(table.frame, path, "features", is_synthetic=is_synthetic)
+        return
+    metadata = {"axilla.schema": str(SCHEMA), "axilla.version": __version__, "axilla.is_synthetic": str(is_synthetic).lower()}
+    arrow = pa.Table.from_pandas(table.frame, preserve_index=False).replace_schema_metadata(metadata)
+    with replacing(path) as temporary:
+        pq.write_table(arrow, temporary)
+
+
+def read_features(path: Path) -> FeatureTable:
+    """Read features written by axilla (CSV or Parquet), PyRadiomics (its batch CSV) or Slicer's Radiomics module.
+
+    Raises
+    ------
+    InputRefusedError
+        If the file is none of these, or its rows contradict each other.
+    """
+    if not path.is_file():
+        raise InputRefusedError(f"There is no feature table at {path}.")
+    if path.suffix.lower() == ".parquet":
+        try:
+            frame = pq.read_table(path).to_pandas()
+        except pa.ArrowInvalid as error:
+            raise InputRefusedError(f"{path.name} is not a readable Parquet file: {error}.") from error
+    else:
+        frame = read_table(path)
+    for recognizes, convert in _FEATURE_DIALECTS:
+        if recognizes(frame):
+            try:
+                return FeatureTable(convert(frame, path.stem))
+            except InvalidValueError as error:
+                raise InputRefusedError(f"{path.name}: {error}") from error
+    raise InputRefusedError(
+        f"{path.name} is not a feature table axilla knows: expected columns like patient_id, node_id, label, {FEATURE_NAMES[0]}; "
+        "PyRadiomics' batch CSV, or the table of Slicer's Radiomics module."
+    )
+
+
+def _is_axilla(frame: pd.DataFrame) -> bool:
+    return {*ID_COLUMNS, *STATUS_COLUMNS} <= set(frame.columns)
+
+
+def _from_axilla(frame: pd.DataFrame, _stem: str) -> pd.DataFrame:
+    return frame
+
+
+def _is_pyradiomics(frame: pd.DataFrame) -> bool:
+    return any(str(column).startswith("original_") for column in frame.columns)
+
+
+def _from_pyradiomics(frame: pd.DataFrame, stem: str) -> pd.DataFrame:
+    """PyRadiomics' batch output: one row per case; who and which node from its columns where they say so."""
+    lower = {str(column).lower(): column for column in frame.columns}
+    patient = next(
+        (lower[name] for name in ("patient_id", "patientid", "patient", "subject", "id", "image") if name in lower), None
+    )
+    node = next((lower[name] for name in ("node_id", "segment", "mask") if name in lower), None)
+    features = [name for name in frame.columns if str(name).startswith("original_")]
+    result = pd.DataFrame({"patient_id": pd.Series(stem, index=frame.index) if patient is None else frame[patient].map(_stem_of)})
+    result["label"] = frame[lower["label"]].fillna(1).astype(int) if "label" in lower else 1
+    names = frame[node].map(_stem_of) if node is not None else pd.Series("", index=frame.index)
+    result["node_id"] = names
+    repeated = result.duplicated(["patient_id", "node_id"], keep=False) | (names == "")
+    result.loc[repeated, "node_id"] = names[repeated] + "#" + result["label"][repeated].astype(str)
+    still = result.duplicated(["patient_id", "node_id"], keep=False)
+    result.loc[still, "node_id"] += "." + result.groupby(["patient_id", "node_id"]).cumcount().add(1)[still].astype(str)
+    return _with_status(pd.concat([result, frame[features]], axis=1), features)
+
+
+def _is_slicer(frame: pd.DataFrame) -> bool:
+    return {"image type", "feature class", "feature name"} <= {str(column).lower() for column in frame.columns}
+
+
+def _from_slicer(frame: pd.DataFrame, stem: str) -> pd.DataFrame:
+    """Slicer's Radiomics module: one *row* per feature, one column per segment."""
+    frame = frame.rename(columns={c: str(c).lower() for c in frame.columns if str(c).lower() in _SLICER_KEYS})
+    original = frame[frame["image type"].str.lower() == "original"]
+    names = ("original_" + original["feature class"] + "_" + original["feature name"]).tolist()
+    segments = [column for column in frame.columns if column not in _SLICER_KEYS]
+    values = original[segments].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64).T
+    result = pd.DataFrame(values, columns=names)
+    result.insert(0, "label", range(1, len(segments) + 1))
+    result.insert(0, "node_id", [str(segment) for segment in segments])
+    result.insert(0, "patient_id", stem)
+    return _with_status(result, names)
+
+
+_SLICER_KEYS = ("image type", "feature class", "feature name")
+_TEXT_COLUMNS = (
+    "patient_id", "node_id", "side", "level", "sop_instance_uid", "reason", "feature_status", "warnings", "status", "clinical",
+    "call", "rule", "cohort",
+)  # fmt: skip
+
+_FEATURE_DIALECTS: tuple[tuple[Callable[[pd.DataFrame], bool], Callable[[pd.DataFrame, str], pd.DataFrame]], ...] = (
+    (_is_axilla, _from_axilla),
+    (_is_slicer, _from_slicer),
+    (_is_pyradiomics, _from_pyradiomics),
+)
+
+
+def _with_status(frame: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
+    numbers = frame[list(features)].apply(pd.to_numeric, errors="coerce")
+    finite = np.isfinite(numbers.to_numpy(dtype=np.float64))
+    reasons = ["; ".join(name for name, good in zip(features, row, strict=True) if not good) for row in finite]
+    status: Mapping[str, object] = {"feature_status": np.where(finite.all(axis=1), OK, NONFINITE), "reason": reasons}
+    return frame.drop(columns=list(features)).join(numbers).assign(**status)
+
+
+def _stem_of(value: object) -> str:
+    """The last part of a path without its image suffixes; other text as it is."""
+    name = str(value).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    for suffix in (".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".mha", ".mhd", ".dcm"):
+        name = name.removesuffix(suffix)
+    return name
+
+
+def _read_text(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputRefusedError(f"There is no file at {path}.") from error
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise InputRefusedError(f"{path.name} is not a UTF-8 text table; save it as CSV (UTF-8).") from error
+    if not text.strip():
+        raise InputRefusedError(f"{path.name} is empty.")
+    return text
+
+
+def _delimiter(text: str) -> str:
+    header = text.lstrip().splitlines()[0]
+    return max(",;\t", key=header.count)
