@@ -1,0 +1,151 @@
+"""Body, lungs, thoracic cage and bones on the coarse grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from axilla.anatomy import morphology
+from axilla.anatomy.settings import AnatomySettings
+from axilla.volume import BoolArray, FloatArray, TripleFloat
+
+
+@dataclass(frozen=True)
+class Chest:
+    """The thorax: everything the axilla hangs on. All arrays on the coarse grid."""
+
+    lungs: BoolArray
+    hull: BoolArray
+    """Convex hull of both lungs per slice."""
+    cage: BoolArray
+    """The hull out to the ribs' outer side."""
+    bones: BoolArray
+    shoulder: BoolArray
+    """Bones clearly outside the cage: scapula, humerus, lateral clavicle."""
+    midline_vox: float
+    apex_vox: int
+    half_width_vox: float
+
+    def depth_limits(self, window_vox: float) -> tuple[FloatArray, FloatArray]:
+        """First and last row of the lungs' hull per slice, taken over the slices up to `window_vox` further down."""
+        n = self.hull.shape[0]
+        rows = self.hull.any(axis=2)
+        has = rows.any(axis=1)
+        front = np.where(has, rows.argmax(axis=1), np.inf)
+        back = np.where(has, rows.shape[1] - 1 - rows[:, ::-1].argmax(axis=1), -np.inf)
+        span = max(1, round(window_vox))
+        low = np.array([front[max(0, z - span) : z + 1].min() for z in range(n)])
+        high = np.array([back[max(0, z - span) : z + 1].max() for z in range(n)])
+        return np.where(np.isfinite(low), low, n * 1e3), np.where(np.isfinite(high), high, -1e3)
+
+
+def find_body(hu: npt.NDArray[np.float32], spacing: TripleFloat, settings: AnatomySettings) -> BoolArray:
+    """The patient without table and clothes, cavities filled."""
+    solid = morphology.opened(hu > settings.body_hu, settings.body_opening_mm, spacing, in_plane=True)
+    return morphology.filled_slices(morphology.largest_component(solid))
+
+
+def find_chest(
+    hu: npt.NDArray[np.float32], body: BoolArray, spacing: TripleFloat, settings: AnatomySettings
+) -> tuple[Chest | None, str]:
+    """The thorax, or ``None`` and the reason why there is none to be found."""
+    if not body.any():
+        return None, "No body was found in the field of view."
+    voxel_ml = float(np.prod(spacing)) / 1000
+    air = (hu < settings.air_hu) & body
+    lungs = morphology.large_components(air, settings.min_lung_ml / voxel_ml)
+    if np.count_nonzero(lungs) * voxel_ml < settings.min_lungs_ml:
+        return None, "No lungs were found in the field of view: this is not a chest CT, or it ends outside the chest."
+    midline = _midline(body, lungs)
+    lungs = _without_midline_air(lungs, midline, spacing, settings)
+    lateral = _off_midline(lungs, midline, settings.apex_from_midline_mm / spacing[2])
+    areas = np.count_nonzero(lateral, axis=(1, 2)) * spacing[1] * spacing[2]
+    in_lung = np.flatnonzero(areas > settings.apex_area_mm2)
+    if in_lung.size * spacing[0] < 20:
+        return None, "The lungs in the field of view are too short to tell where the axillae are."
+    apex = int(in_lung[-1])
+    lungs = _mirrored(lungs, midline, settings)
+    hull = morphology.hull_slices(lungs)
+    if not _has_spine_behind(hu, body, hull, midline, spacing, settings):
+        return None, "No spine lies behind the lungs: the image's orientation (front to back) is not what its header says."
+    cage = morphology.dilate(hull, settings.cage_margin_mm, spacing, in_plane=True) & body
+    columns = np.flatnonzero(hull.any(axis=(0, 1)))
+    half_width = max(midline - columns[0], columns[-1] - midline)
+    bones = _bones(hu, body, hull, midline, spacing, settings)
+    outside = ~morphology.dilate(cage, settings.scapula_gap_mm, spacing, in_plane=True)
+    shoulder = bones & outside & (np.abs(np.arange(hu.shape[2]) - midline) > settings.medial_share * half_width)[None, None, :]
+    levels = np.zeros((hu.shape[0], 1, 1), dtype=bool)
+    levels[max(0, int(apex - settings.below_apex_mm * 1.5 / spacing[0])) :] = True
+    shoulder = morphology.large_components(shoulder & levels, 0.5 / voxel_ml)
+    return Chest(lungs & air, hull, cage, bones, shoulder, midline, apex, float(half_width)), ""
+
+
+def _midline(body: BoolArray, lungs: BoolArray) -> float:
+    """Column of the midline: median over lung slices of the middle of the lungs' extent, which no arm disturbs."""
+    columns = lungs.any(axis=1)
+    slices = np.flatnonzero(columns.sum(axis=1) > 0.5 * columns.sum(axis=1).max())
+    first = columns[slices].argmax(axis=1)
+    last = columns.shape[1] - 1 - columns[slices][:, ::-1].argmax(axis=1)
+    by_lungs = float(np.median((first + last) / 2))
+    wide = body.any(axis=1)[slices]
+    by_body = float(np.median((wide.argmax(axis=1) + wide.shape[1] - 1 - wide[:, ::-1].argmax(axis=1)) / 2))
+    left, right = (np.count_nonzero(part) for part in (lungs[:, :, round(by_lungs) :], lungs[:, :, : round(by_lungs)]))
+    is_balanced = min(left, right) > 0.5 * max(left, right)
+    return by_lungs if is_balanced else by_body
+
+
+def _off_midline(mask: BoolArray, midline: float, gap_vox: float) -> BoolArray:
+    return mask & (np.abs(np.arange(mask.shape[2]) - midline) > gap_vox)[None, None, :]
+
+
+def _without_midline_air(lungs: BoolArray, midline: float, spacing: TripleFloat, settings: AnatomySettings) -> BoolArray:
+    """Drop the trachea above the lungs: slices without air away from the midline hold no lung."""
+    lateral = _off_midline(lungs, midline, settings.apex_from_midline_mm / spacing[2])
+    areas = np.count_nonzero(lateral, axis=(1, 2)) * spacing[1] * spacing[2]
+    return lungs & (areas > settings.apex_area_mm2 / 5)[:, None, None]
+
+
+def _mirrored(lungs: BoolArray, midline: float, settings: AnatomySettings) -> BoolArray:
+    """Both lungs; one that is mostly missing (effusion, collapse) is replaced by the other's mirror image."""
+    columns = np.arange(lungs.shape[2])
+    right, left = lungs & (columns <= midline), lungs & (columns > midline)
+    n_right, n_left = np.count_nonzero(right), np.count_nonzero(left)
+    if min(n_right, n_left) >= settings.mirror_below * max(n_right, n_left):
+        return lungs
+    source = np.round(2 * midline - columns).astype(int)
+    inside = (source >= 0) & (source < lungs.shape[2])
+    image = (left if n_left > n_right else right)[:, :, np.clip(source, 0, lungs.shape[2] - 1)] & inside
+    return lungs | image
+
+
+def _has_spine_behind(
+    hu: npt.NDArray[np.float32], body: BoolArray, hull: BoolArray, midline: float, spacing: TripleFloat, settings: AnatomySettings
+) -> bool:
+    """Whether more bone lies near the midline in the back half of the lungs' depth than in the front half."""
+    rows = np.flatnonzero(hull.any(axis=(0, 2)))
+    middle = (rows[0] + rows[-1]) / 2
+    slices = np.flatnonzero(hull.any(axis=(1, 2)))
+    columns = slice(max(0, round(midline - 30 / spacing[2])), round(midline + 30 / spacing[2]) + 1)
+    dense = (hu > settings.bone_hu)[slices][:, :, columns] & body[slices][:, :, columns]
+    by_row = dense.sum(axis=(0, 2))
+    row = np.arange(hu.shape[1])
+    reach = (rows[-1] - rows[0]) / 4
+    return bool(by_row[row > middle + reach].sum() > by_row[row < middle - reach].sum())
+
+
+def _bones(
+    hu: npt.NDArray[np.float32], body: BoolArray, hull: BoolArray, midline: float, spacing: TripleFloat, settings: AnatomySettings
+) -> BoolArray:
+    """Dense tissue of at least 1 ml with its marrow, without enhanced heart and vessels inside the cage."""
+    dense = (hu > settings.bone_hu) & body
+    deep = morphology.erode(hull, 10.0, spacing, in_plane=True)
+    rows = np.flatnonzero(hull.any(axis=(0, 2)))
+    _, y, x = np.ogrid[tuple(slice(0, n) for n in hu.shape)]
+    spine = (np.abs(x - midline) * spacing[2] < 35) & (y > rows[0] + 0.6 * (rows[-1] - rows[0]))
+    bones = dense & (~deep | spine)
+    voxel_ml = float(np.prod(spacing)) / 1000
+    bones = morphology.large_components(bones, 1.0 / voxel_ml, fully_connected=True)
+    return np.asarray(ndimage.binary_closing(bones, iterations=1) | bones) & body

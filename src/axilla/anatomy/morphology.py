@@ -1,0 +1,127 @@
+"""Ball-shaped morphology in millimeters on anisotropic grids, through exact distance maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+from scipy import ndimage
+
+from axilla.volume import BoolArray, TripleFloat, bounding_box
+
+DistanceMap = npt.NDArray[np.float32]
+
+_OTHER_SLICE_MM = 1e4
+"""Slice distance that keeps a distance map within its own slice: larger than any body."""
+
+
+def distance_to(mask: BoolArray, spacing_zyx_mm: TripleFloat, in_plane: bool = False) -> DistanceMap:
+    """Distance of every voxel center to the nearest voxel center of `mask`, mm; infinite where there is none.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (z, y, x)
+    spacing_zyx_mm : tuple of float
+    in_plane : bool
+        Measure within each axial slice only.
+
+    Returns
+    -------
+    ndarray of float32, shape (z, y, x)
+        Exact Euclidean distances (Maurer, Qi, Raghavan, IEEE PAMI 2003;25:265-270); 0 inside `mask`.
+    """
+    if not mask.any():
+        return np.full(mask.shape, np.inf, dtype=np.float32)
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    z, y, x = spacing_zyx_mm
+    image.SetSpacing((x, y, _OTHER_SLICE_MM if in_plane else z))
+    signed = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
+    return np.maximum(sitk.GetArrayFromImage(signed), 0, dtype=np.float32)
+
+
+def dilate(mask: BoolArray, radius_mm: float, spacing_zyx_mm: TripleFloat, in_plane: bool = False) -> BoolArray:
+    """Voxels within `radius_mm` of the mask (a disk in each slice if `in_plane`)."""
+    return np.asarray(distance_to(mask, spacing_zyx_mm, in_plane) <= radius_mm)
+
+
+def erode(mask: BoolArray, radius_mm: float, spacing_zyx_mm: TripleFloat, in_plane: bool = False) -> BoolArray:
+    """Voxels of the mask farther than `radius_mm` from every voxel outside it; the array's border is no outside."""
+    return np.asarray(distance_to(~mask, spacing_zyx_mm, in_plane) > radius_mm)
+
+
+def opened(mask: BoolArray, radius_mm: float, spacing_zyx_mm: TripleFloat, in_plane: bool = False) -> BoolArray:
+    """The part of the mask a ball (disk) of `radius_mm` can reach from inside."""
+    return dilate(erode(mask, radius_mm, spacing_zyx_mm, in_plane), radius_mm, spacing_zyx_mm, in_plane) & mask
+
+
+def closed(mask: BoolArray, radius_mm: float, spacing_zyx_mm: TripleFloat, in_plane: bool = False) -> BoolArray:
+    """The mask with every gap filled that a ball (disk) of `radius_mm` cannot enter from outside."""
+    return erode(dilate(mask, radius_mm, spacing_zyx_mm, in_plane), radius_mm, spacing_zyx_mm, in_plane) | mask
+
+
+def components(mask: BoolArray, fully_connected: bool = False) -> tuple[npt.NDArray[np.int32], int]:
+    """Connected components (6-neighborhood, or 26 if `fully_connected`) as labels 1..n, and n."""
+    image = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)), fully_connected)
+    labels = sitk.GetArrayFromImage(image).astype(np.int32, copy=False)
+    return labels, int(labels.max(initial=0))
+
+
+def large_components(mask: BoolArray, min_voxels: float, fully_connected: bool = False) -> BoolArray:
+    """The mask's components of at least `min_voxels` voxels."""
+    labels, n = components(mask, fully_connected)
+    keep = np.bincount(labels.ravel(), minlength=n + 1) >= min_voxels
+    keep[0] = False
+    return np.asarray(keep[labels])
+
+
+def largest_component(mask: BoolArray) -> BoolArray:
+    """The mask's largest component (empty in, empty out)."""
+    labels, n = components(mask)
+    if n == 0:
+        return np.zeros_like(mask)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return np.asarray(labels == int(sizes.argmax()))
+
+
+def filled_slices(mask: BoolArray) -> BoolArray:
+    """The mask with the holes of every axial slice filled."""
+    filled = np.array(mask)
+    for z in np.flatnonzero(mask.any(axis=(1, 2))):
+        filled[z] = ndimage.binary_fill_holes(mask[z])
+    return filled
+
+
+def hull_slices(mask: BoolArray) -> BoolArray:
+    """The convex hull of every axial slice of the mask.
+
+    Each hull is found as the intersection of half planes through the voxel centers farthest along 64 directions: it
+    exceeds the exact polygon by at most 0.12 % of its diameter.
+    """
+    angles = np.arange(64) * (2 * np.pi / 64)
+    normals = np.stack([np.sin(angles), np.cos(angles)])
+    hull = np.zeros_like(mask)
+    for z in np.flatnonzero(mask.any(axis=(1, 2))):
+        box = bounding_box(mask[z : z + 1])
+        rows, columns = np.nonzero(mask[z])
+        support = (np.stack([rows, columns], axis=1) @ normals).max(axis=0)
+        y, x = np.mgrid[box[1], box[2]]
+        inside = np.ones(y.shape, dtype=bool)
+        for normal_y, normal_x, limit in zip(*normals, support, strict=True):
+            inside &= y * normal_y + x * normal_x <= limit + 1e-9
+        hull[z, box[1], box[2]] = inside
+    return hull
+
+
+def block_mean(array: npt.NDArray[Any], factors_zyx: tuple[int, int, int]) -> npt.NDArray[np.float32]:
+    """Mean over blocks of voxels; an incomplete block at the end of an axis is filled with its edge values."""
+    pad = [(0, -n % f) for n, f in zip(array.shape, factors_zyx, strict=True)]
+    padded = np.pad(array, pad, mode="edge") if any(after for _, after in pad) else array
+    z, y, x = (n // f for n, f in zip(padded.shape, factors_zyx, strict=True))
+    mean = np.empty((z, y, x), dtype=np.float32)
+    for k in range(z):
+        slab = padded[k * factors_zyx[0] : (k + 1) * factors_zyx[0]]
+        mean[k] = slab.reshape(slab.shape[0], y, factors_zyx[1], x, factors_zyx[2]).mean(axis=(0, 2, 4), dtype=np.float32)
+    return mean
