@@ -94,7 +94,7 @@ def _without_chest(
 ) -> Anatomy:
     empty = np.zeros_like(body)
     names = ("lungs", "cage", "muscle", "vessels", *(f"{part}_{s}" for part in ("axilla", "fat", "shoulder") for s in SIDES))
-    masks = {name: empty for name in names} | {"body": body, "bones": (hu > settings.bone_hu) & body}
+    masks = dict.fromkeys(names, empty) | {"body": body, "bones": (hu > settings.bone_hu) & body}
     fat, muscle = _tissue_modes(hu, body)
     answer = dict.fromkeys(SIDES, "absent")
     return Anatomy(
@@ -151,7 +151,23 @@ def _axilla(view: _Side, settings: AnatomySettings) -> BoolArray:
     shoulder = np.flatnonzero((chest.shoulder & view.half).any(axis=(1, 2)))
     if shoulder.size:
         bottom = max(bottom, shoulder[0] - settings.below_scapula_mm / spacing[0])
+    region &= ~_behind(chest.shoulder & view.half, settings.behind_scapula_mm / spacing[1])
     return np.asarray(region & (z <= top) & (z >= bottom))
+
+
+def _behind(shoulder: BoolArray, margin_vox: float) -> BoolArray:
+    """What lies behind the shoulder's bones: behind the bone of the same column, or of the nearest column that has bone."""
+    behind = np.zeros_like(shoulder)
+    rows = np.arange(shoulder.shape[1])[:, None]
+    slices = np.flatnonzero(shoulder.any(axis=(1, 2)))
+    if not slices.size:
+        return behind
+    for z in range(shoulder.shape[0]):
+        plane = shoulder[slices[np.abs(slices - z).argmin()]]
+        columns = np.flatnonzero(plane.any(axis=0))
+        first = np.interp(np.arange(plane.shape[1]), columns, plane.argmax(axis=0)[columns])
+        behind[z] = rows > first + margin_vox
+    return behind
 
 
 def _coverage(view: _Side, region: BoolArray, settings: AnatomySettings) -> tuple[str, str]:

@@ -57,13 +57,16 @@ class AnatomySettings:
     depth_share: float = 0.97
     """Posterior limit, as a share of the lungs' depth: behind it lie only the back muscles."""
 
+    behind_scapula_mm: float = 9.0
+    """The region reaches this far behind the front of the shoulder's bones: subscapular nodes lie before the scapula."""
+
     front_margin_mm: float = 0.0
     """The region reaches this far in front of the lungs; pectoral muscles lie there, and the breast."""
 
     below_apex_mm: float = 135.0
     """Lower limit below the lung apex: about the fifth rib."""
 
-    above_apex_mm: float = 10.0
+    above_apex_mm: float = 5.0
     """Upper limit above the lung apex: the axillary vein with raised arms."""
 
     below_scapula_mm: float = 30.0

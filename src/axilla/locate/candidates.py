@@ -1,0 +1,49 @@
+"""All candidates of one side with their scores."""
+
+from __future__ import annotations
+
+from axilla.anatomy import Anatomy
+from axilla.locate.crop import SideCrop, crop_side, to_canonical_crop
+from axilla.locate.features import Lump, measure_all
+from axilla.locate.score import Score, enhancement, score
+from axilla.locate.settings import LocateSettings
+from axilla.locate.split import split
+from axilla.locate.tissue import find_tissue
+from axilla.node import Candidate
+from axilla.volume import Volume, bounding_box
+
+_SCORE_FLOOR = 0.02
+"""Candidates below this are never shown to anybody."""
+
+
+def find_candidates(volume: Volume, anatomy: Anatomy, side: str, settings: LocateSettings) -> list[Candidate]:
+    """Candidates of one side, in canonical order, best first."""
+    crop = crop_side(volume, anatomy, side, settings)
+    tissue = find_tissue(crop, settings)
+    pieces = split(tissue.islands, crop.spacing, settings)
+    found = []
+    for lump in measure_all(pieces, tissue, crop, settings.min_peak_mm).values():
+        result = score(lump, crop)
+        if result.value >= _SCORE_FLOOR:
+            candidate = _candidate(lump, result, crop)
+            if candidate is not None:
+                found.append(candidate)
+    return sorted(found, key=lambda c: -c.score)
+
+
+def _candidate(lump: Lump, result: Score, crop: SideCrop) -> Candidate | None:
+    """The lump on the canonical grid, or ``None`` when it lies between two slices."""
+    offset, mask = to_canonical_crop(lump.mask, lump.offset_zyx, crop)
+    if not mask.any():
+        return None
+    box = bounding_box(mask)
+    start = (offset[0] + box[0].start, offset[1] + box[1].start, offset[2] + box[2].start)
+    measurements = {
+        "inscribed_radius_mm": lump.radius_mm,
+        "fat_contact": lump.fat_contact,
+        "neck": lump.neck,
+        "elongation": lump.elongation,
+        "peak_hu": lump.peak_hu,
+        "enhancement": enhancement(lump, crop),
+    }
+    return Candidate(crop.side, start, mask[box].copy(), result.value, result.parts, measurements)

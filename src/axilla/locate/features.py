@@ -1,0 +1,116 @@
+"""What is measured on each lump to tell a node from a vessel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from axilla.locate.crop import SideCrop
+from axilla.locate.split import Pieces
+from axilla.locate.tissue import Tissue
+from axilla.volume import BoolArray, SlicesZYX, TripleFloat, TripleInt
+
+
+@dataclass(frozen=True)
+class Lump:
+    """One lump, or several joined, with its measurements.
+
+    Parameters
+    ----------
+    labels : tuple of int
+        The pieces it is made of.
+    offset_zyx, mask
+        Its place on the working grid.
+    radius_mm : float
+        Largest inscribed ball.
+    volume_mm3 : float
+    lengths_mm : tuple of float
+        Extents along its principal axes, longest first.
+    fat_contact, muscle_contact : float
+        Shares of its surface that face fat and walls; the rest faces other lumps.
+    neck : float
+        Widest passage to another lump, as a share of `radius_mm`.
+    peak_hu : float
+        90th percentile of its soft voxels: what partial volume leaves of its own density.
+    pad_share : float
+        Share of its volume in the fat pad.
+    """
+
+    labels: tuple[int, ...]
+    offset_zyx: TripleInt
+    mask: BoolArray
+    radius_mm: float
+    volume_mm3: float
+    lengths_mm: TripleFloat
+    fat_contact: float
+    muscle_contact: float
+    neck: float
+    peak_hu: float
+    pad_share: float
+
+    @property
+    def elongation(self) -> float:
+        """Longest over middle extent."""
+        return self.lengths_mm[0] / self.lengths_mm[1]
+
+
+def measure_all(pieces: Pieces, tissue: Tissue, crop: SideCrop, min_radius_mm: float) -> dict[int, Lump]:
+    """Every piece of at least `min_radius_mm`, by label."""
+    boxes = ndimage.find_objects(pieces.labels)
+    lumps = {}
+    for label, box in enumerate(boxes, start=1):
+        if box is not None and pieces.peaks[label] >= min_radius_mm:
+            lumps[label] = measure((label,), box, pieces, tissue, crop)
+    return lumps
+
+
+def measure(labels: tuple[int, ...], box: SlicesZYX, pieces: Pieces, tissue: Tissue, crop: SideCrop) -> Lump:
+    """Measurements of one piece, or of several taken as one."""
+    wide = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)
+    z, y, x = wide
+    wide = (z, y, x)
+    around = pieces.labels[wide]
+    mask = np.isin(around, labels)
+    radius = float(max(pieces.peaks[label] for label in labels))
+    fat, muscle = _contacts(mask, around, tissue, wide)
+    inside = crop.hu[wide][mask & tissue.soft[wide]]
+    outer = [
+        height for pair, height in pieces.saddles.items() if (pair[0] in labels) != (pair[1] in labels)
+    ]  # fmt: skip
+    return Lump(
+        labels=labels, offset_zyx=(z.start, y.start, x.start), mask=mask, radius_mm=radius,
+        volume_mm3=float(np.count_nonzero(mask) * crop.voxel_mm3), lengths_mm=principal_lengths(mask, crop.spacing),
+        fat_contact=fat, muscle_contact=muscle, neck=max(outer, default=0.0) / radius,
+        peak_hu=float(np.percentile(inside, 90)) if inside.size else crop.fat_hu,
+        pad_share=float(np.count_nonzero(mask & tissue.pad[wide]) / np.count_nonzero(mask)),
+    )  # fmt: skip
+
+
+def principal_lengths(mask: BoolArray, spacing: TripleFloat) -> TripleFloat:
+    """Extents of a mask along its principal axes, one voxel included, longest first, mm."""
+    points = np.argwhere(mask) * np.asarray(spacing)
+    points = points - points.mean(axis=0)
+    _, axes = np.linalg.eigh(points.T @ points)
+    along = points @ axes
+    voxel = np.abs(axes.T) @ np.asarray(spacing)
+    lengths = sorted((np.ptp(along, axis=0) + voxel).tolist(), reverse=True)
+    return (lengths[0], lengths[1], lengths[2])
+
+
+def _contacts(mask: BoolArray, around: np.ndarray, tissue: Tissue, box: SlicesZYX) -> tuple[float, float]:  # type: ignore[type-arg]
+    """Shares of the voxel faces of a mask's surface that face fat and walls."""
+    other = (around > 0) & ~mask
+    wall = tissue.muscle[box]
+    faces = fat = walls = 0
+    for axis in range(3):
+        for first in (slice(None, -1), slice(1, None)):
+            second = slice(1, None) if first.start is None else slice(None, -1)
+            here = tuple(first if a == axis else slice(None) for a in range(3))
+            there = tuple(second if a == axis else slice(None) for a in range(3))
+            surface = mask[here] & ~mask[there]
+            faces += np.count_nonzero(surface)
+            walls += np.count_nonzero(surface & wall[there])
+            fat += np.count_nonzero(surface & ~wall[there] & ~other[there])
+    return (fat / faces, walls / faces) if faces else (0.0, 0.0)

@@ -1,0 +1,87 @@
+"""Is it a node: a product of soft limits, each of which can be read on its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from axilla.locate.crop import SideCrop
+from axilla.locate.features import Lump
+
+
+@dataclass(frozen=True)
+class Score:
+    """A detection score with the parts it is the product of, all 0-1."""
+
+    value: float
+    parts: dict[str, float]
+
+
+def below(value: float, limit: float, width: float) -> float:
+    """Soft "value < limit": 0.5 at the limit, 0.88 at two widths below."""
+    return float(1 / (1 + np.exp(np.clip((value - limit) / width, -50, 50))))
+
+
+def ramp(value: float, low: tuple[float, float], high: tuple[float, float]) -> float:
+    """Line through two (value, result) points, constant beyond them."""
+    return float(np.interp(value, [low[0], high[0]], [low[1], high[1]]))
+
+
+def enhancement(lump: Lump, crop: SideCrop) -> float:
+    """Density above muscle, as a share of what a vessel of the same caliber would show on this scan.
+
+    Partial volume lets a vessel of inscribed radius R keep about R^2 / (R^2 + b^2) of its enhancement, where b grows with
+    the slice distance. 0 is muscle, 1 is a vessel; NaN where the scan is not enhanced.
+    """
+    step = crop.blood_hu - crop.muscle_hu
+    if not step > 25:
+        return float("nan")
+    blur = 0.8 + 0.6 * crop.native_slice_mm
+    kept = lump.radius_mm**2 / (lump.radius_mm**2 + blur**2)
+    return (lump.peak_hu - crop.muscle_hu) / (step * kept)
+
+
+def score(lump: Lump, crop: SideCrop) -> Score:
+    """Better of the two models, ball and crescent."""
+    compact, crescent = _compact(lump, crop), _crescent(lump, crop)
+    return compact if compact.value >= crescent.value else crescent
+
+
+def _compact(lump: Lump, crop: SideCrop) -> Score:
+    r = lump.radius_mm
+    parts = {
+        "fat": below(-lump.fat_contact, -ramp(r, (2.5, 0.82), (4.5, 0.5)), 0.04),
+        "neck": below(lump.neck, ramp(r, (1.6, 0.5), (2.4, 0.65)), 0.06),
+        "size": below(-r, -1.35, 0.08),
+        "round": below(lump.elongation, 2.8, 0.3),
+        "density": _density(lump, crop, 0.25),
+        "pad": below(-lump.pad_share, -0.3, 0.05),
+    }
+    return Score(float(np.prod(list(parts.values()))) * _possible(lump, crop), parts)
+
+
+def _crescent(lump: Lump, crop: SideCrop) -> Score:
+    width = lump.lengths_mm[1]
+    parts = {
+        "fat": below(-lump.fat_contact, -0.84, 0.02),
+        "neck": below(lump.neck, 0.8, 0.05),
+        "size": below(-lump.volume_mm3, -110, 15),
+        "round": below(-width / (2 * lump.radius_mm), -1.6, 0.1),
+        "density": _density(lump, crop, 0.05),
+        "pad": below(-lump.pad_share, -0.3, 0.05),
+    }
+    return Score(0.8 * float(np.prod(list(parts.values()))) * _possible(lump, crop), parts)
+
+
+def _density(lump: Lump, crop: SideCrop, floor: float) -> float:
+    share = enhancement(lump, crop)
+    return 1.0 if np.isnan(share) else floor + (1 - floor) * below(share, 0.75, 0.1)
+
+
+def _possible(lump: Lump, crop: SideCrop) -> float:
+    """0 for what cannot be a node."""
+    too_small = lump.volume_mm3 < 12 or lump.radius_mm < 1.25
+    too_large = lump.lengths_mm[0] > 42 or lump.radius_mm > 15
+    too_dense = lump.peak_hu > max(250.0, crop.blood_hu if np.isfinite(crop.blood_hu) else 0)
+    return 0.0 if too_small or too_large or too_dense else 1.0

@@ -1,0 +1,70 @@
+"""Defaults of the locate stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from axilla.anatomy import AnatomySettings
+
+
+@dataclass(frozen=True)
+class LocateSettings:
+    """Sizes, gray values and shape limits by which nodes are told from vessels and muscle."""
+
+    anatomy: AnatomySettings = field(default_factory=AnatomySettings)
+    """Where the axillae are looked for."""
+
+    min_score: float = 0.3
+    """Candidates at or above this detection score become nodes."""
+
+    margin_mm: float = 14.0
+    """Working box around the axilla: walls must be wide enough to be recognized as muscle."""
+
+    fine_slice_mm: float = 1.5
+    """Slices farther apart than this are interpolated (cubic spline along z) to about 1 mm for shape analysis."""
+
+    target_noise_hu: float = 14.0
+    """Noisier scans are smoothed until fat's standard deviation is about this: a fifth of the step from fat to the threshold."""
+
+    muscle_core_mm: float = 3.0
+    """Muscle is what a ball of this radius fits into, where such places join into a large whole."""
+
+    muscle_core_ml: float = 4.0
+    """A core of this size belongs to a ball of 26 mm: larger than the nodes looked for."""
+
+    muscle_core_length_mm: float = 45.0
+    """A core this long is a muscle, not a node."""
+
+    pad_opening_mm: float = 3.0
+    """The fat pad is what a ball of this radius can reach between the walls: seams between muscles are left out."""
+
+    min_pad_ml: float = 4.0
+    """Smaller pockets of fat hold no search."""
+
+    near_pad_mm: float = 5.0
+    """Soft tissue this far from the pad is still looked at."""
+
+    closing_mm: float = 1.5
+    """Ball that closes narrow mouths of fatty hila."""
+
+    max_hole_mm3: float = 600.0
+    """Enclosed fat up to this volume is a hilum (a ball of 10 mm); larger holes are fat between vessels."""
+
+    max_hole_area_mm2: float = 60.0
+    """The same for fat enclosed in one axial slice."""
+
+    min_peak_mm: float = 1.1
+    """Inscribed radius below which nothing is looked at."""
+
+    merge_saddle: float = 0.75
+    """Neighboring lumps whose connection is this share of the smaller one's radius are one object: tubes re-join into
+    long tubes, nodes keep a neck."""
+
+    max_length_mm: float = 42.0
+    """Nothing longer is a node."""
+
+    min_volume_mm3: float = 12.0
+    """A ball of 2.8 mm: the smallest the paper's nodes are."""
+
+    max_radius_mm: float = 15.0
+    """Largest inscribed radius of a node."""

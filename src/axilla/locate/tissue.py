@@ -1,0 +1,80 @@
+"""What of one side is muscle, what is fat pad, and what lies in the pad."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from axilla.anatomy import morphology
+from axilla.locate.crop import SideCrop
+from axilla.locate.settings import LocateSettings
+from axilla.volume import BoolArray
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """Masks on one side's working grid."""
+
+    soft: BoolArray
+    """Denser than the patient's fat-muscle threshold."""
+    muscle: BoolArray
+    """Muscle, bone and skin: walls."""
+    pad: BoolArray
+    """The fat pad with everything in it."""
+    islands: BoolArray
+    """Soft tissue in or near the pad that is not wall, hila filled."""
+
+
+def find_tissue(crop: SideCrop, settings: LocateSettings) -> Tissue:
+    """Walls, pad and islands of one side."""
+    soft = np.asarray(crop.hu > crop.threshold_hu)
+    muscle = _muscle(soft, crop, settings)
+    pad = crop.region & ~muscle & (crop.hu < 400)
+    pad = morphology.opened(pad, settings.pad_opening_mm, crop.spacing)
+    pad = morphology.large_components(pad, settings.min_pad_ml * 1000 / crop.voxel_mm3)
+    near = morphology.dilate(pad, settings.near_pad_mm, crop.spacing)
+    islands = _with_hila(soft & ~muscle & near, crop, settings) & ~muscle
+    return Tissue(soft, muscle, pad, islands)
+
+
+def _muscle(soft: BoolArray, crop: SideCrop, settings: LocateSettings) -> BoolArray:
+    """Large cores a ball fits into, grown back to their surface; node-sized cores stay outside even where they touch."""
+    inside = soft | crop.bones
+    core = morphology.erode(inside, settings.muscle_core_mm, crop.spacing)
+    labels, n = morphology.components(core)
+    sizes = np.bincount(labels.ravel(), minlength=n + 1) * crop.voxel_mm3
+    keep = sizes > settings.muscle_core_ml * 1000
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        if keep[label] or box is None:
+            continue
+        extent = [(s.stop - s.start) * mm for s, mm in zip(box, crop.spacing, strict=True)]
+        at_edge = any(s.start == 0 or s.stop == size for s, size in zip(box, labels.shape, strict=True))
+        keep[label] = max(extent) > settings.muscle_core_length_mm or at_edge
+    keep[0] = False
+    grown = morphology.dilate(keep[labels], settings.muscle_core_mm + max(crop.spacing), crop.spacing)
+    return np.asarray((grown & inside) | crop.bones)
+
+
+def _with_hila(islands: BoolArray, crop: SideCrop, settings: LocateSettings) -> BoolArray:
+    """Islands with fatty hila filled: closed by a small ball, then enclosed in 3D, then enclosed in an axial slice."""
+    filled = morphology.closed(islands, settings.closing_mm, crop.spacing)
+    filled |= _small_holes(filled, settings.max_hole_mm3 / crop.voxel_mm3)
+    area = crop.spacing[1] * crop.spacing[2]
+    for z in np.flatnonzero(filled.any(axis=(1, 2))):
+        holes = ndimage.binary_fill_holes(filled[z]) & ~filled[z]
+        if holes.any():
+            labels, n = ndimage.label(holes)
+            keep = np.bincount(labels.ravel(), minlength=n + 1) * area <= settings.max_hole_area_mm2
+            keep[0] = False
+            filled[z] |= keep[labels]
+    return filled
+
+
+def _small_holes(mask: BoolArray, max_voxels: float) -> BoolArray:
+    """Parts of the outside, enclosed in 3D, of at most `max_voxels` voxels."""
+    labels, n = morphology.components(~mask)
+    keep = np.bincount(labels.ravel(), minlength=n + 1) <= max_voxels
+    keep[0] = False
+    return np.asarray(keep[labels])
