@@ -61,7 +61,7 @@ def apply_patient_rule(
         raise InputRefusedError(f"Predictions need the columns {', '.join(PREDICTION_COLUMNS)}; {', '.join(missing)} missing.")
     texts = {column: predictions[column].fillna("").astype(str) for column in ("patient_id", "node_id", "warnings")}
     predictions = predictions.assign(**texts)
-    by_patient = dict(tuple(predictions.groupby("patient_id", sort=False)))
+    by_patient = {str(patient_id): nodes for patient_id, nodes in predictions.groupby("patient_id", sort=False)}
     ids = list(dict.fromkeys([*predictions["patient_id"], *patient_ids]))
     rows = []
     for patient_id in ids:

@@ -1,6 +1,6 @@
 """Statistics on plain numbers and arrays: proportions, paired comparisons, ROC areas, bootstrap by patient."""
 
-from axilla.stats.bootstrap import bootstrap_auc, bootstrap_ratio, patient_draws
+from axilla.stats.bootstrap import IntArray, bootstrap_auc, bootstrap_ratio, patient_draws
 from axilla.stats.proportions import (
     LEVEL,
     Interval,
@@ -10,10 +10,12 @@ from axilla.stats.proportions import (
     normal_quantile,
     wilson,
 )
-from axilla.stats.roc import auc, delong, delong_variance, hanley_mcneil, newcombe_auc
+from axilla.stats.roc import FloatArray, auc, delong, delong_variance, hanley_mcneil, newcombe_auc
 
 __all__ = [
     "LEVEL",
+    "FloatArray",
+    "IntArray",
     "Interval",
     "auc",
     "bootstrap_auc",
