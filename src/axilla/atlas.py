@@ -64,9 +64,7 @@ class AtlasSettings:
     def __post_init__(self) -> None:
         positive = (self.node_spacing_mm, self.volume_tolerance, self.other_spacing_mm, *self.context_spacing_mm.values())
         if min(positive) <= 0 or min(self.node_smoothing_vox, self.context_smoothing_vox, self.context_smallest_mm3) < 0:
-            raise InvalidValueError(
-                "Atlas settings: spacings and tolerance must be positive, smoothing and volumes not negative."
-            )
+            raise InvalidValueError("Atlas settings: spacings and tolerance must be positive, smoothing and volumes at least 0.")
         if min(self.other_triangles, *self.context_triangles.values()) < 4:
             raise InvalidValueError("Atlas settings: a closed surface needs at least 4 triangles.")
         object.__setattr__(self, "context_spacing_mm", MappingProxyType(dict(self.context_spacing_mm)))
@@ -231,7 +229,7 @@ def build_atlas(
     segmentation: Segmentation,
     nodes: Sequence[Node],
     masks: Mapping[str, BoolArray],
-    settings: AtlasSettings = AtlasSettings(),  # noqa: B008 - frozen
+    settings: AtlasSettings = AtlasSettings(),
 ) -> Atlas:
     """Surfaces of nodes and anatomy, and the links of nodes to slices.
 
@@ -276,7 +274,7 @@ def build_atlas(
     return Atlas(geometry, tuple(meshes), tuple(links), volume.acquisition.is_synthetic, volume.warnings)
 
 
-def mesh_segment(segment: Segment, geometry: Geometry, name: str, settings: AtlasSettings = AtlasSettings()) -> Mesh:  # noqa: B008
+def mesh_segment(segment: Segment, geometry: Geometry, name: str, settings: AtlasSettings = AtlasSettings()) -> Mesh:
     """Smooth closed surface of one segment, enclosing the volume of its voxels.
 
     Parameters
@@ -313,7 +311,7 @@ def mesh_context(
     mask: BoolArray,
     geometry: Geometry,
     name: str,
-    settings: AtlasSettings = AtlasSettings(),  # noqa: B008 - frozen
+    settings: AtlasSettings = AtlasSettings(),
 ) -> Mesh | None:
     """Coarse closed surface of an anatomy mask within its budget of triangles, or ``None`` where nothing is left of it."""
     if not mask.any():
@@ -327,9 +325,8 @@ def mesh_context(
     field_zyx = ndimage.gaussian_filter(np.pad(fraction, _PADDING_VOX), settings.context_smoothing_vox, mode="constant")
     if field_zyx.max() <= _HALF:
         return None
-    vertices_zyx, faces, _, _ = marching_cubes(field_zyx, _HALF)
+    vertices_zyx, faces = _isosurface(field_zyx, _HALF)
     budget = settings.context_triangles.get(name, settings.other_triangles)
-    vertices_zyx, faces = vertices_zyx.astype(np.float64), faces.astype(np.int32)
     if len(faces) > budget:
         vertices_zyx, faces = fast_simplification.simplify(vertices_zyx, faces, target_count=budget)
     start_zyx = np.array([s.start for s in box])
@@ -400,8 +397,7 @@ def _surface_of_volume(
     low, high = float(values.min()), float(values.max())
     vertices, faces = np.empty((0, 3)), np.empty((0, 3), dtype=np.int32)
     for _ in range(_LEVEL_STEPS):
-        raw_vertices, raw_faces, _, _ = marching_cubes(values, min(max(level, low + 1e-9), high - 1e-9))
-        vertices, faces = raw_vertices.astype(np.float64), raw_faces.astype(np.int32)
+        vertices, faces = _isosurface(values, min(max(level, low + 1e-9), high - 1e-9))
         volume_mm3 = abs(signed_volume(vertices * spacing_zyx_mm, faces))
         if abs(volume_mm3 / target_mm3 - 1) <= tolerance:
             break
@@ -413,6 +409,12 @@ def _surface_of_volume(
         step = (volume_mm3 - target_mm3) / max(_area(vertices * spacing_zyx_mm, faces), 1e-9)
         level = level + step if low < level + step < high else (low + high) / 2
     return vertices, faces
+
+
+def _isosurface(values: FloatArray, level: float) -> tuple[FloatArray, npt.NDArray[np.int32]]:
+    """Marching cubes (Lewiner's variant): vertices in array indices, and faces."""
+    vertices, faces, _, _ = marching_cubes(values, level)  # type: ignore[no-untyped-call]
+    return vertices.astype(np.float64), faces.astype(np.int32)
 
 
 def _area(vertices: FloatArray, faces: npt.NDArray[np.integer]) -> float:

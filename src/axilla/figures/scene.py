@@ -1,0 +1,286 @@
+"""The atlas as a picture: surfaces drawn without a graphics card, nodes named, so that a report on paper has its 3D view.
+
+Surfaces are sampled densely, projected in parallel, and sorted by depth (a z-buffer of points). Bones and nodes are solid;
+lungs and skin are glass: clear where they face the viewer, visible along their edges. Nodes shine through what covers them.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image, ImageColor, ImageDraw
+
+from axilla.atlas import Atlas, Mesh
+from axilla.errors import InvalidValueError
+from axilla.figures.ct import draw_words
+from axilla.figures.drawing import BLUE, INK, PNG, VERMILION, Drawing
+from axilla.volume import FloatArray
+
+RGB = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    """How the atlas is looked at."""
+
+    turns_deg: tuple[float, ...] = (0.0, 50.0, -50.0)
+    """One view each: rotation about the body's long axis, degrees; 0 looks at the patient from the front, positive brings the
+    patient's right side forward."""
+
+    view_px: int = 420
+    """Width and height of a view, pixels."""
+
+    supersampling: int = 2
+    """Views are drawn this many times larger and averaged down."""
+
+    light_xyz: tuple[float, float, float] = (-0.35, 0.5, 0.8)
+    """Direction of the light in the view: right, up, toward the viewer."""
+
+    def __post_init__(self) -> None:
+        if not self.turns_deg or self.view_px < 32 or self.supersampling < 1:
+            raise InvalidValueError("A scene needs at least one view of at least 32 pixels.")
+
+
+NODE_COLORS: Mapping[int, str] = {0: "#C9A400", 1: BLUE, 2: VERMILION}
+"""Nodes by group; 0: no group given."""
+
+_SOLID_COLORS: Mapping[str, RGB] = {"bones": (0.93, 0.90, 0.83)}
+_GLASS_COLORS: Mapping[str, RGB] = {"skin": (0.72, 0.53, 0.43), "lungs": (0.42, 0.58, 0.74)}
+_OTHER_GLASS: RGB = (0.6, 0.6, 0.6)
+
+_GLASS_FACING, _GLASS_EDGE = 0.07, 0.6
+"""Opacity of glass seen straight on and at its edge."""
+
+_HIDDEN_NODE = 0.55
+"""How much of a node is seen through bone."""
+
+_AMBIENT = 0.42
+"""Light where the lamp does not reach."""
+
+_DIAGONAL_SEEN, _MARGIN = 0.9, 0.06
+"""Share of the body's horizontal diagonal that fits into a view; empty edge of a view, as share of its width."""
+
+_SAMPLES_PER_PX = 2.0
+"""Points per pixel of a surface: with fewer, holes remain; more cost time only."""
+
+_MOST_SAMPLES = 3_000_000
+"""Bound on the points of one surface, for memory."""
+
+
+def overview(atlas: Atlas, groups: Mapping[str, int] | None = None, settings: SceneSettings = SceneSettings()) -> Drawing:
+    """Views of the atlas side by side, every node named.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        With at least one mesh.
+    groups : mapping of str to int, optional
+        Group by node_id: colors the nodes.
+    settings : SceneSettings
+
+    Returns
+    -------
+    Drawing
+        PNG. `numbers`: node_id, group, center (LPS mm), and its pixel in each view.
+
+    Raises
+    ------
+    InvalidValueError
+        If the atlas is empty.
+    """
+    if not atlas.meshes:
+        raise InvalidValueError("The atlas is empty: there is nothing to draw.")
+    groups = dict(groups or {})
+    views, rows = [], []
+    for number, turn in enumerate(settings.turns_deg, start=1):
+        camera = _Camera.around(atlas, turn, settings)
+        image, places = _draw_view(atlas, groups, camera, settings)
+        views.append(image)
+        rows += [{"view": number, "turn_deg": turn, "node_id": node, "x_px": x, "y_px": y} for node, (x, y) in places.items()]
+    sheet = Image.new("RGB", (sum(v.width for v in views), views[0].height), "white")
+    for number, view in enumerate(views):
+        sheet.paste(view, (number * view.width, 0))
+    stream = io.BytesIO()
+    sheet.save(stream, "PNG", optimize=True)
+    numbers = pd.DataFrame(rows, columns=["view", "turn_deg", "node_id", "x_px", "y_px"])
+    numbers["group"] = [groups.get(node) for node in numbers["node_id"]]
+    context = ", ".join(m.name for m in atlas.meshes if not m.is_node) or "nothing around them"
+    alt = f"3D atlas of {len(atlas.links)} nodes with {context}, in {len(views)} views."
+    return Drawing("overview", stream.getvalue(), PNG, alt, numbers, sheet.size)
+
+
+@dataclass(frozen=True)
+class _Camera:
+    """Parallel projection from LPS mm to pixels; depth grows toward the viewer."""
+
+    rotation: FloatArray
+    center_xyz_mm: FloatArray
+    px_per_mm: float
+    width_px: int
+    height_px: int
+
+    @classmethod
+    def around(cls, atlas: Atlas, turn_deg: float, settings: SceneSettings) -> _Camera:
+        points = np.concatenate([m.vertices_xyz_mm for m in atlas.meshes])
+        low, high = points.min(axis=0), points.max(axis=0)
+        angle = np.deg2rad(turn_deg)
+        # Rows: image right, image up, toward the viewer. From the front the patient's left is on the image's right.
+        front = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+        about_z = np.array([[np.cos(angle), -np.sin(angle), 0.0], [np.sin(angle), np.cos(angle), 0.0], [0.0, 0.0, 1.0]])
+        width_px = settings.view_px * settings.supersampling
+        width_mm = max(float(np.hypot(*(high - low)[:2])) * _DIAGONAL_SEEN, 1.0)
+        px_per_mm = width_px * (1 - 2 * _MARGIN) / width_mm
+        height = (float((high - low)[2]) * px_per_mm + 2 * _MARGIN * width_px) / settings.supersampling
+        height_px = round(min(max(height, settings.view_px * 0.5), settings.view_px * 1.6)) * settings.supersampling
+        px_per_mm = min(px_per_mm, height_px * (1 - _MARGIN) / max(float((high - low)[2]), 1.0))
+        return cls(front @ about_z, (low + high) / 2, px_per_mm, width_px, height_px)
+
+    def project(self, points_xyz_mm: FloatArray) -> FloatArray:
+        """``(n, 3)``: column and row in pixels, depth in mm."""
+        seen = (points_xyz_mm - self.center_xyz_mm) @ self.rotation.T
+        column = self.width_px / 2 + seen[:, 0] * self.px_per_mm
+        row = self.height_px / 2 - seen[:, 1] * self.px_per_mm
+        return np.stack([column, row, seen[:, 2]], axis=1)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """The foremost points of one surface, one per pixel it covers."""
+
+    pixel: npt.NDArray[np.int_]
+    depth: FloatArray
+    facing: FloatArray
+    """1 where the surface faces the viewer, 0 at its edge."""
+    shade: FloatArray
+
+
+def _draw_view(
+    atlas: Atlas, groups: Mapping[str, int], camera: _Camera, settings: SceneSettings
+) -> tuple[Image.Image, dict[str, tuple[float, float]]]:
+    """One view and where the nodes are on it."""
+    context = {m.name: _rasterize(m, camera, settings) for m in atlas.meshes if not m.is_node}
+    canvas = np.ones((camera.height_px * camera.width_px, 3))
+    depth = np.full(len(canvas), -np.inf)
+    for name in (n for n in context if n in _SOLID_COLORS):
+        _paint(canvas, context[name], _SOLID_COLORS[name], 1.0)
+        np.maximum.at(depth, context[name].pixel, context[name].depth)
+    for name in (n for n in context if n not in _SOLID_COLORS and n != "skin"):
+        _paint_glass(canvas, context[name], name)
+    nodes = [(link, _rasterize(atlas.mesh(link.mesh_name), camera, settings)) for link in atlas.links]
+    for link, layer in sorted(nodes, key=lambda pair: float(pair[1].depth.max(initial=-np.inf))):
+        is_hidden = layer.depth < depth[layer.pixel]
+        _paint(canvas, layer, _rgb(NODE_COLORS[groups.get(link.node_id, 0)]), np.where(is_hidden, _HIDDEN_NODE, 1.0))
+    if "skin" in context:
+        _paint_glass(canvas, context["skin"], "skin")
+    pixels = np.round(canvas.clip(0, 1) * 255).astype(np.uint8).reshape(camera.height_px, camera.width_px, 3)
+    image = Image.fromarray(pixels).reduce(settings.supersampling)
+    places = {}
+    for link in atlas.links:
+        x, y, _ = camera.project(np.array([link.center_xyz_mm]))[0] / settings.supersampling
+        places[link.node_id] = (round(float(x), 1), round(float(y), 1))
+    _draw_names(image, places, groups)
+    _draw_sides(image, camera)
+    return image, places
+
+
+def _paint_glass(canvas: FloatArray, layer: _Layer, name: str) -> None:
+    opacity = _GLASS_FACING + (_GLASS_EDGE - _GLASS_FACING) * (1 - layer.facing) ** 3
+    _paint(canvas, layer, _GLASS_COLORS.get(name, _OTHER_GLASS), opacity)
+
+
+def _paint(canvas: FloatArray, layer: _Layer, color: RGB, opacity: float | FloatArray) -> None:
+    """Lay a shaded color over the canvas."""
+    alpha = np.broadcast_to(np.asarray(opacity, dtype=np.float64), layer.pixel.shape)[:, None]
+    canvas[layer.pixel] = canvas[layer.pixel] * (1 - alpha) + np.asarray(color) * layer.shade[:, None] * alpha
+
+
+def _rasterize(mesh: Mesh, camera: _Camera, settings: SceneSettings) -> _Layer:
+    """The foremost points of a surface, by dense regular sampling of the triangles that face the viewer."""
+    corners = camera.project(mesh.vertices_xyz_mm)[mesh.faces]
+    normals = (mesh.normals() @ camera.rotation.T)[mesh.faces]
+    front = normals[..., 2].max(axis=1) > 0
+    corners, normals = corners[front], normals[front]
+    edges = corners[:, 1:, :2] - corners[:, :1, :2]
+    area_px = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]) / 2
+    longest_px = np.sqrt((edges**2).sum(axis=2).max(axis=1, initial=0.0))
+    wanted = np.maximum(area_px * _SAMPLES_PER_PX, longest_px)
+    wanted *= min(1.0, _MOST_SAMPLES / max(float(wanted.sum()), 1.0))
+    counts = np.maximum(1, np.ceil(wanted)).astype(int)
+    triangle = np.repeat(np.arange(len(counts)), counts)
+    weights = _barycentric(int(counts.max(initial=1)))[np.arange(len(triangle)) - np.repeat(np.cumsum(counts) - counts, counts)]
+    points = sum(weights[:, k, None] * corners[triangle, k] for k in range(3))
+    pixel, kept = _foremost(np.asarray(points), camera)
+    seen = sum(weights[kept, k, None] * normals[triangle[kept], k] for k in range(3))
+    unit = seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-12)
+    light = np.asarray(settings.light_xyz) / np.linalg.norm(settings.light_xyz)
+    return _Layer(
+        pixel, np.asarray(points)[kept, 2], unit[:, 2].clip(0, 1), _AMBIENT + (1 - _AMBIENT) * (unit @ light).clip(0, 1)
+    )
+
+
+def _barycentric(n: int) -> FloatArray:
+    """Evenly spread weights ``(n, 3)`` in a triangle: Roberts' R2 sequence folded onto it, the middle first."""
+    number = np.arange(n)
+    u = (1 / 3 + number * 0.7548776662466927) % 1.0
+    v = (1 / 3 + number * 0.5698402909980532) % 1.0
+    fold = u + v > 1
+    u, v = np.where(fold, 1 - u, u), np.where(fold, 1 - v, v)
+    return np.stack([1 - u - v, u, v], axis=1)
+
+
+def _foremost(points: FloatArray, camera: _Camera) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_]]:
+    """Pixels covered, and for each the index of the point nearest to the viewer."""
+    column, row = np.floor(points[:, 0]).astype(int), np.floor(points[:, 1]).astype(int)
+    inside = np.flatnonzero((column >= 0) & (column < camera.width_px) & (row >= 0) & (row < camera.height_px))
+    order = inside[np.argsort(points[inside, 2], kind="stable")]
+    nearest = np.full(camera.height_px * camera.width_px, -1)
+    nearest[row[order] * camera.width_px + column[order]] = order  # assigned in turn: the nearest stays
+    pixel = np.flatnonzero(nearest >= 0)
+    return pixel, nearest[pixel]
+
+
+def _draw_names(image: Image.Image, places: Mapping[str, tuple[float, float]], groups: Mapping[str, int]) -> None:
+    """Names in two columns beside the body, each with a line to its node; no two overlap."""
+    draw = ImageDraw.Draw(image)
+    size, line_px = image.size[0], 13
+    height = image.size[1]
+    for is_left in (True, False):
+        side = sorted(((y, x, name) for name, (x, y) in places.items() if (x < size / 2) == is_left))
+        top = _spread_rows([y for y, _, _ in side], line_px, height)
+        for (y, x, name), row in zip(side, top, strict=True):
+            color = NODE_COLORS[groups.get(name, 0)]
+            edge = 30 if is_left else size - 32
+            draw.line((edge, row, x, y), fill=color, width=1)
+            draw_words(draw, (4 if is_left else size - 30, row - 7), name, 10, color, "white")
+
+
+def _spread_rows(rows: Sequence[float], gap: float, size: int) -> list[float]:
+    """Ascending rows moved to lie `gap` apart (closer where the image is too low for that) and within the image."""
+    gap = min(gap, size / (len(rows) + 1))
+    moved: list[float] = []
+    for row in rows:
+        moved.append(max(row, moved[-1] + gap) if moved else max(row, gap))
+    limit = size - gap
+    for index in reversed(range(len(moved))):
+        moved[index] = min(moved[index], limit)
+        limit = moved[index] - gap
+    return moved
+
+
+def _draw_sides(image: Image.Image, camera: _Camera) -> None:
+    """R and L at the edges to which the patient's right and left point."""
+    draw = ImageDraw.Draw(image)
+    width, height = image.size
+    left, right = ("R", "L") if camera.rotation[0, 0] > 0 else ("L", "R")
+    draw_words(draw, (6, height - 20), left, 13, INK, "white")
+    draw_words(draw, (width - 16, height - 20), right, 13, INK, "white")
+
+
+def _rgb(color: str) -> RGB:
+    red, green, blue = ImageColor.getrgb(color)[:3]
+    return (red / 255, green / 255, blue / 255)
