@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from axilla.anatomy import Anatomy
 from axilla.locate.crop import SideCrop, crop_side, to_canonical_crop
 from axilla.locate.features import Lump, measure_all
+from axilla.locate.join import join_fragments, with_hilum
 from axilla.locate.score import Score, enhancement, score
 from axilla.locate.settings import LocateSettings
 from axilla.locate.split import split
@@ -21,14 +24,19 @@ def find_candidates(volume: Volume, anatomy: Anatomy, side: str, settings: Locat
     crop = crop_side(volume, anatomy, side, settings)
     tissue = find_tissue(crop, settings)
     pieces = split(tissue.islands, crop.spacing, settings)
+    lumps = join_fragments(measure_all(pieces, tissue, crop, settings.min_peak_mm), pieces, tissue, crop, settings)
+    scored = [(score(lump, crop), lump) for lump in lumps]
+    scored = sorted((pair for pair in scored if pair[0].value >= _SCORE_FLOOR), key=lambda pair: -pair[0].value)
+    taken = np.zeros(crop.hu.shape, dtype=bool)
     found = []
-    for lump in measure_all(pieces, tissue, crop, settings.min_peak_mm).values():
-        result = score(lump, crop)
-        if result.value >= _SCORE_FLOOR:
-            candidate = _candidate(lump, result, crop)
-            if candidate is not None:
-                found.append(candidate)
-    return sorted(found, key=lambda c: -c.score)
+    for result, lump in scored:
+        whole = with_hilum(lump, taken, tissue, crop, settings)
+        z, y, x = (slice(o, o + n) for o, n in zip(whole.offset_zyx, whole.mask.shape, strict=True))
+        taken[z, y, x] |= whole.mask
+        candidate = _candidate(whole, result, crop)
+        if candidate is not None:
+            found.append(candidate)
+    return found
 
 
 def _candidate(lump: Lump, result: Score, crop: SideCrop) -> Candidate | None:
@@ -43,6 +51,11 @@ def _candidate(lump: Lump, result: Score, crop: SideCrop) -> Candidate | None:
         "fat_contact": lump.fat_contact,
         "neck": lump.neck,
         "elongation": lump.elongation,
+        "wall_neck": lump.wall_neck,
+        "solidity": lump.solidity,
+        "bend": lump.bend,
+        "sheetness": lump.sheetness,
+        "ballness": lump.ballness,
         "peak_hu": lump.peak_hu,
         "enhancement": enhancement(lump, crop),
     }

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import ConvexHull
 
 from axilla.locate.crop import SideCrop
 from axilla.locate.split import Pieces
 from axilla.locate.tissue import Tissue
 from axilla.volume import BoolArray, SlicesZYX, TripleFloat, TripleInt
+
+_HALF_NEIGHBORS = np.array([s for s in np.ndindex(3, 3, 3) if s > (1, 1, 1)]) - 1
+_CORNERS = np.array(list(np.ndindex(2, 2, 2))) - 0.5
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,12 @@ class Lump:
         90th percentile of its soft voxels: what partial volume leaves of its own density.
     pad_share : float
         Share of its volume in the fat pad.
+    wall_neck : float
+        Widest passage into a wall, as a share of `radius_mm`: about 1 for the tip of a muscle.
+    solidity : float
+        Volume as a share of the convex hull's.
+    spacing : tuple of float
+        Working spacing (z, y, x), mm.
     """
 
     labels: tuple[int, ...]
@@ -49,11 +62,30 @@ class Lump:
     neck: float
     peak_hu: float
     pad_share: float
+    wall_neck: float
+    solidity: float
+    spacing: TripleFloat
 
     @property
     def elongation(self) -> float:
         """Longest over middle extent."""
         return self.lengths_mm[0] / self.lengths_mm[1]
+
+    @property
+    def bend(self) -> float:
+        """Least extent over thickness: 1 for a flat plate or straight tube, more for a bowl or hook."""
+        return self.lengths_mm[2] / (2 * self.radius_mm)
+
+    @cached_property
+    def sheetness(self) -> float:
+        """Volume over that of a tube of its thickness and inner length: 1 for any bent vessel, more for a sheet."""
+        length = geodesic_length(self.mask, self.spacing)
+        return self.volume_mm3 / (np.pi * self.radius_mm**2 * length)
+
+    @property
+    def ballness(self) -> float:
+        """Share of the volume that its largest inscribed ball takes."""
+        return min(1.0, 4 / 3 * np.pi * self.radius_mm**3 / self.volume_mm3)
 
 
 def measure_all(pieces: Pieces, tissue: Tissue, crop: SideCrop, min_radius_mm: float) -> dict[int, Lump]:
@@ -85,6 +117,7 @@ def measure(labels: tuple[int, ...], box: SlicesZYX, pieces: Pieces, tissue: Tis
         fat_contact=fat, muscle_contact=muscle, neck=max(outer, default=0.0) / radius,
         peak_hu=float(np.percentile(inside, 90)) if inside.size else crop.fat_hu,
         pad_share=float(np.count_nonzero(mask & tissue.pad[wide]) / np.count_nonzero(mask)),
+        wall_neck=_wall_neck(mask, tissue, wide) / radius, solidity=_solidity(mask, crop.spacing), spacing=crop.spacing,
     )  # fmt: skip
 
 
@@ -97,6 +130,52 @@ def principal_lengths(mask: BoolArray, spacing: TripleFloat) -> TripleFloat:
     voxel = np.abs(axes.T) @ np.asarray(spacing)
     lengths = sorted((np.ptp(along, axis=0) + voxel).tolist(), reverse=True)
     return (lengths[0], lengths[1], lengths[2])
+
+
+def geodesic_length(mask: BoolArray, spacing: TripleFloat) -> float:
+    """Length of a mask along its own inside, end to end with half a voxel at both ends, mm.
+
+    The longest shortest path found by two sweeps through its largest connected part (26 neighbors): exact for trees,
+    a close lower bound for lumps.
+    """
+    index = np.full(np.add(mask.shape, 2), -1)
+    inner = index[1:-1, 1:-1, 1:-1]
+    inner[mask] = np.arange(np.count_nonzero(mask))
+    points = np.argwhere(mask) + 1
+    starts, ends, lengths = [], [], []
+    for step in _HALF_NEIGHBORS:
+        other = index[tuple((points + step).T)]
+        linked = other >= 0
+        starts.append(np.flatnonzero(linked))
+        ends.append(other[linked])
+        lengths.append(np.full(int(linked.sum()), np.linalg.norm(step * np.asarray(spacing))))
+    n = len(points)
+    values = (np.concatenate(lengths), (np.concatenate(starts), np.concatenate(ends)))
+    graph = coo_array(values, shape=(n, n)).tocsr()
+    source, reach = 0, 0.0
+    for _ in range(2):
+        distance = dijkstra(graph, directed=False, indices=source)
+        distance[~np.isfinite(distance)] = -1
+        source, reach = int(distance.argmax()), float(distance.max())
+    return reach + min(spacing)
+
+
+def _wall_neck(mask: BoolArray, tissue: Tissue, box: SlicesZYX) -> float:
+    """Depth of the soft tissue where a mask meets a wall, mm; 0 where they do not meet."""
+    wall = tissue.muscle[box]
+    if not wall.any():
+        return 0.0
+    meeting = mask & ndimage.binary_dilation(wall)
+    return float(tissue.wall_depth[box][meeting].max(initial=0.0))
+
+
+def _solidity(mask: BoolArray, spacing: TripleFloat) -> float:
+    """Volume over the convex hull's volume, both of whole voxels."""
+    surface = mask & ~ndimage.binary_erosion(mask)
+    points = np.argwhere(surface).astype(np.float64)
+    corners = (points[:, None] + _CORNERS).reshape(-1, 3) * spacing
+    hull = ConvexHull(corners)
+    return float(np.count_nonzero(mask) * np.prod(spacing) / hull.volume)
 
 
 def _contacts(mask: BoolArray, around: np.ndarray, tissue: Tissue, box: SlicesZYX) -> tuple[float, float]:  # type: ignore[type-arg]

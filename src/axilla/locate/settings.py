@@ -68,3 +68,27 @@ class LocateSettings:
 
     max_radius_mm: float = 15.0
     """Largest inscribed radius of a node."""
+
+    joint_saddle: float = 0.5
+    """Fragments of a crescent are joined where their passage is at least this share of the thinner one's radius."""
+
+    joint_hu: float = 13.0
+    """Fragments of one cortex differ less than this; partial volume alone makes about 10 HU."""
+
+    joint_enhancement: float = 0.75
+    """Fragments nearer to vessels than this are not joined: a node's cortex is not a vein."""
+
+    joint_gain: float = 0.9
+    """Joined fragments must score at least this share of the better one."""
+
+    max_joint_mm: float = 34.0
+    """Longest node put together from fragments."""
+
+    max_cortex_mm: float = 5.5
+    """Thicker lumps are no crescent's cortex."""
+
+    hilum_mouth_mm: float = 7.0
+    """A notch in the outline narrower than this is a hilum and belongs to the node."""
+
+    max_hilum_share: float = 0.6
+    """Largest share of a node that fat taken in as hilum may be."""

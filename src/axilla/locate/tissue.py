@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from axilla.anatomy import morphology
+from axilla.anatomy.morphology import DistanceMap
 from axilla.locate.crop import SideCrop
 from axilla.locate.settings import LocateSettings
 from axilla.volume import BoolArray
@@ -25,6 +26,8 @@ class Tissue:
     """The fat pad with everything in it."""
     islands: BoolArray
     """Soft tissue in or near the pad that is not wall, hila filled."""
+    wall_depth: DistanceMap
+    """Distance into islands and walls taken together, mm."""
 
 
 def find_tissue(crop: SideCrop, settings: LocateSettings) -> Tissue:
@@ -36,7 +39,8 @@ def find_tissue(crop: SideCrop, settings: LocateSettings) -> Tissue:
     pad = morphology.large_components(pad, settings.min_pad_ml * 1000 / crop.voxel_mm3)
     near = morphology.dilate(pad, settings.near_pad_mm, crop.spacing)
     islands = _with_hila(soft & ~muscle & near, crop, settings) & ~muscle
-    return Tissue(soft, muscle, pad, islands)
+    wall_depth = morphology.distance_to(~(islands | muscle), crop.spacing)
+    return Tissue(soft, muscle, pad, islands, wall_depth)
 
 
 def _muscle(soft: BoolArray, crop: SideCrop, settings: LocateSettings) -> BoolArray:
