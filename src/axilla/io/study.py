@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import hashlib
 import io
 import json
 import os
 import sqlite3
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -51,6 +52,19 @@ class StudyDecisions:
 
     title: str
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def check_sections(self, known: Iterable[str]) -> None:
+        """Refuse sections of ``[settings]`` that no stage has.
+
+        Raises
+        ------
+        InputRefusedError
+            Naming them, and the known ones.
+        """
+        names = list(known)
+        unknown = sorted(set(self.settings) - set(names))
+        if unknown:
+            raise InputRefusedError(f"study.toml: no stage [settings.{unknown[0]}]; known are {', '.join(names)}.")
 
     def apply(self, section: str, defaults: SettingsT) -> SettingsT:
         """`defaults` (a frozen settings dataclass) with what ``[settings.<section>]`` overrides.
@@ -213,8 +227,8 @@ CREATE TABLE IF NOT EXISTS patients (
   nodes_examined INTEGER, nodes_positive INTEGER, facts TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS series (
-  patient_id TEXT NOT NULL, series_uid TEXT NOT NULL, chosen INTEGER NOT NULL, reason TEXT NOT NULL, source TEXT NOT NULL,
-  n_slices INTEGER NOT NULL, description TEXT NOT NULL, PRIMARY KEY (patient_id, series_uid, description)
+  patient_id TEXT NOT NULL, series_uid TEXT NOT NULL, chosen INTEGER NOT NULL, reason TEXT NOT NULL, files TEXT NOT NULL,
+  n_slices INTEGER NOT NULL, description TEXT NOT NULL, PRIMARY KEY (patient_id, series_uid)
 );
 CREATE TABLE IF NOT EXISTS journal (
   stage TEXT NOT NULL, patient_id TEXT NOT NULL, fingerprint TEXT NOT NULL, state TEXT NOT NULL, message TEXT NOT NULL,
@@ -225,15 +239,35 @@ CREATE TABLE IF NOT EXISTS journal (
 
 @dataclass(frozen=True)
 class SeriesRow:
-    """One cataloged series."""
+    """One cataloged series: `series_uid` as the user names it, `reason` why it was not chosen, `files` or archives it lies in."""
 
     patient_id: str
     series_uid: str
     is_chosen: bool
     reason: str
-    source: str
+    files: tuple[str, ...]
     n_slices: int
     description: str
+
+    def fingerprint(self) -> str:
+        """Hash of the files' paths, sizes and times of change.
+
+        Raises
+        ------
+        InputRefusedError
+            If a file is no longer there.
+        """
+        parts = []
+        for name in self.files:
+            try:
+                state = Path(name).stat()
+            except OSError as error:
+                raise InputRefusedError(
+                    f"{len(self.files)} file(s) of this CT were cataloged, but one is gone or unreadable now; "
+                    "bring the folder or disc back, or import it anew."
+                ) from error
+            parts.append((name, state.st_size, state.st_mtime_ns))
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -283,7 +317,10 @@ class StudyDatabase:
             self._connection.executemany("INSERT INTO patients VALUES (?, ?, ?, ?, ?, ?)", rows)
             self._connection.executemany(
                 "INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(s.patient_id, s.series_uid, int(s.is_chosen), s.reason, s.source, s.n_slices, s.description) for s in series],
+                [
+                    (s.patient_id, s.series_uid, int(s.is_chosen), s.reason, json.dumps(s.files), s.n_slices, s.description)
+                    for s in series
+                ],
             )
 
     def patients(self) -> tuple[Patient, ...]:
@@ -293,8 +330,8 @@ class StudyDatabase:
 
     def series(self) -> tuple[SeriesRow, ...]:
         """All cataloged series."""
-        rows = self._connection.execute("SELECT * FROM series ORDER BY patient_id, series_uid, description").fetchall()
-        return tuple(SeriesRow(r[0], r[1], bool(r[2]), *r[3:]) for r in rows)
+        rows = self._connection.execute("SELECT * FROM series ORDER BY patient_id, series_uid").fetchall()
+        return tuple(SeriesRow(r[0], r[1], bool(r[2]), r[3], tuple(json.loads(r[4])), r[5], r[6]) for r in rows)
 
     def record(self, row: JournalRow) -> None:
         """Write or replace the outcome of a stage for a patient."""
@@ -328,7 +365,8 @@ def read_clinical_sheet(path: Path) -> dict[str, Patient]:
     """Patients by hospital identifier, as the clinical sheet has them (their `patient_id` is the hospital identifier).
 
     Required columns: ``patient_id, operated_side`` (L, R, both or empty), ``clinical_n`` (cN0 or cN+), ``nodes_examined`` and
-    ``nodes_positive``. Every other column is kept as a fact under its own name; eligibility columns are those of ``cohort.PAPER_CRITERIA``.
+    ``nodes_positive``. Every other column is kept as a fact under its own name; eligibility columns are those of
+    ``cohort.PAPER_CRITERIA``.
     A bilateral operated side sets the fact ``bilateral`` to ``yes``.
 
     Raises

@@ -153,6 +153,14 @@ def read_features(path: Path) -> FeatureTable:
     )
 
 
+def is_synthetic_table(path: Path) -> bool:
+    """Whether a table written by axilla says it holds synthetic data (sidecar or Parquet metadata); others are taken as real."""
+    if path.suffix.lower() == ".parquet":
+        return (pq.read_schema(path).metadata or {}).get(b"axilla.is_synthetic") == b"true"
+    sidecar = path.with_name(path.name + ".json")
+    return sidecar.is_file() and bool(json.loads(sidecar.read_text(encoding="utf-8")).get("is_synthetic"))
+
+
 def _is_axilla(frame: pd.DataFrame) -> bool:
     return {*ID_COLUMNS, *STATUS_COLUMNS} <= set(frame.columns)
 

@@ -1,0 +1,5 @@
+"""``python -m axilla``."""
+
+from axilla.cli import main
+
+main()

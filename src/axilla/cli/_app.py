@@ -1,0 +1,209 @@
+"""The commands. Heavy imports happen inside each command, so that ``axilla --help`` answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from axilla._version import __version__
+from axilla.cli._console import emit, progress_on_stderr
+
+app = typer.Typer(
+    name="axilla",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Axillary lymph nodes on chest CT: found, measured, grouped without labels. Research use only; not a medical device.",
+)
+
+CTArgument = Annotated[Path, typer.Argument(metavar="CT", help="DICOM folder, file, ZIP or CD; or NIfTI, NRRD, MHA in HU.")]
+OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder to write to; made if absent.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+SeriesOption = Annotated[
+    str | None, typer.Option("--series", metavar="UID", help="SeriesInstanceUID to use instead of axilla's choice.")
+]
+JobsOption = Annotated[
+    int | None, typer.Option("--jobs", min=1, help="Patients worked on at the same time; default: the number of cores.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Same seed, same result.")]
+StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY", help="Study folder.")]
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"axilla {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Set up what all commands share."""
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the simulated data and the study.")] = Path("axilla-demo"),
+    patients: Annotated[int, typer.Option("--patients", min=5, help="Patients to simulate.")] = 24,
+    seed: SeedOption = 1,
+    jobs: JobsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate a small cohort as DICOM and clinical sheet, run the whole study on it, print the result table."""
+    from axilla.pipeline.demo import run_demo
+
+    with progress_on_stderr() as progress:
+        outcome = run_demo(out, patients, seed, jobs=jobs, progress=progress)
+    emit(outcome.result, outcome.lines, as_json=as_json)
+    _exit_for(outcome.failed)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")],
+    patients: Annotated[int, typer.Option("--patients", min=1, help="Patients to simulate.")],
+    seed: SeedOption,
+    jobs: JobsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a synthetic study: DICOM per patient, clinical.csv, truth masks and statuses. Everything is labeled synthetic."""
+    from axilla.pipeline.simulate import simulate as run_simulation
+
+    with progress_on_stderr() as progress:
+        made = run_simulation(out, patients, seed, jobs=jobs, progress=progress)
+    result = {"folder": str(made.folder), "dicom": str(made.dicom), "clinical": str(made.clinical), "patients": made.n_patients}
+    lines = [
+        f"{made.n_patients} synthetic patients in {made.folder}",
+        f"next: axilla import {made.dicom} --study STUDY --clinical {made.clinical}",
+    ]
+    emit(result, lines, as_json=as_json)
+
+
+@app.command(name="import")
+def import_(
+    sources: Annotated[list[Path], typer.Argument(metavar="SRC...", help="DICOM folders, files, ZIPs, CDs.")],
+    study: Annotated[Path, typer.Option("--study", help="Study folder; made if absent.")],
+    clinical: Annotated[Path | None, typer.Option("--clinical", help="Clinical sheet (CSV).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Catalog DICOM, choose each patient's series, and say why the others were not chosen."""
+    from axilla.pipeline.catalog import import_study
+
+    with progress_on_stderr() as progress:
+        outcome = import_study(sources, study, clinical, progress=progress)
+    emit(outcome.result, outcome.lines, as_json=as_json)
+
+
+@app.command()
+def run(study: StudyArgument, jobs: JobsOption = None, as_json: JsonOption = False) -> None:
+    """Run every stage of a study; what is up to date is not done again."""
+    from axilla.pipeline.study import run_study
+
+    with progress_on_stderr() as progress:
+        outcome = run_study(study, jobs=jobs, progress=progress)
+    emit(outcome.result, outcome.lines, as_json=as_json)
+    _exit_for(outcome.failed)
+
+
+@app.command()
+def report(study: StudyArgument, as_json: JsonOption = False) -> None:
+    """Write a study's HTML report anew from its results."""
+    from axilla.pipeline.study import report_study
+
+    path = report_study(study)
+    emit({"report": str(path)}, [f"report: {path}"], as_json=as_json)
+
+
+@app.command()
+def locate(ct: CTArgument, out: OutOption, series: SeriesOption = None, as_json: JsonOption = False) -> None:
+    """Find and segment the axillary nodes: nodes.nii.gz, nodes.csv, atlas.json, atlas.glb."""
+    from axilla.pipeline.predict import locate_ct
+
+    with progress_on_stderr() as progress:
+        outcome = locate_ct(ct, out, series_uid=series, progress=progress)
+    emit(outcome.result, outcome.lines, as_json=as_json)
+
+
+@app.command()
+def extract(
+    ct: CTArgument,
+    mask: Annotated[Path, typer.Argument(metavar="MASK", help="NIfTI, NRRD, .seg.nrrd, DICOM SEG or RTSTRUCT.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="CSV or Parquet file to write.")],
+    resample_mask: Annotated[
+        bool, typer.Option("--resample-mask", help="Bring a mask from another grid onto the CT's (nearest).")
+    ] = False,
+    series: SeriesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the 107 radiomic features of every label of a mask."""
+    from axilla.pipeline.predict import extract_features
+
+    with progress_on_stderr() as progress:
+        outcome = extract_features(ct, mask, out, resample_mask=resample_mask, series_uid=series, progress=progress)
+    emit(outcome.result, outcome.lines, as_json=as_json)
+
+
+@app.command()
+def train(
+    features: Annotated[
+        list[Path], typer.Argument(metavar="FEATURES...", help="Feature tables by axilla, PyRadiomics or Slicer.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Model file (JSON) to write.")],
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of K-means.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn the two groups from unlabeled nodes: z-score, correlation filter, K-means."""
+    from axilla.pipeline.learn import train_model
+
+    outcome = train_model(features, out, seed=seed)
+    emit(outcome.result, outcome.lines, as_json=as_json)
+
+
+@app.command()
+def predict(
+    ct: CTArgument,
+    model: Annotated[Path, typer.Option("--model", help="Model file (JSON) by axilla train.")],
+    out: OutOption,
+    mask: Annotated[Path | None, typer.Option("--mask", help="Your own segmentation of the nodes, instead of axilla's.")] = None,
+    allow_synthetic_model: Annotated[
+        bool, typer.Option("--allow-synthetic-model", help="Show groups though the model was trained on synthetic data.")
+    ] = False,
+    series: SeriesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One CT, end to end: nodes, atlas, features, groups and scores, report.html."""
+    from axilla.pipeline.predict import predict_ct
+
+    with progress_on_stderr() as progress:
+        outcome = predict_ct(
+            ct, model, out, mask=mask, allow_synthetic_model=allow_synthetic_model, series_uid=series, progress=progress
+        )
+    emit(outcome.result, outcome.lines, as_json=as_json)
+
+
+@app.command()
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS", help="predictions.csv by axilla.")],
+    status: Annotated[
+        list[Path],
+        typer.Argument(metavar="STATUS...", help="patient_id,node_id,status and / or patient_id,side,status,clinical."),
+    ],
+    out: OutOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare predictions with pathology: node- and patient-level results with intervals."""
+    from axilla.pipeline.learn import evaluate_predictions
+
+    outcome = evaluate_predictions(predictions, status, out)
+    emit(outcome.result, outcome.lines, as_json=as_json)
+
+
+def _exit_for(failed: Mapping[str, str]) -> None:
+    """Exit status 4 when some patients failed and the others are done."""
+    if failed:
+        raise typer.Exit(4)

@@ -1,0 +1,66 @@
+"""One patient a job, in this process or in several; results come back in the order of the jobs."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from typing import TypeVar
+
+import SimpleITK as sitk
+from threadpoolctl import threadpool_limits
+
+from axilla.pipeline._progress import Progress
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def run_jobs(
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    jobs: int,
+    stage: str,
+    progress: Progress,
+    finished: Callable[[Task, Result], None] | None = None,
+) -> list[tuple[Task, Result]]:
+    """Call `function` (importable, side effects on files only) on every task; `finished` is called here as each one ends.
+
+    An exception ends the run and is raised here; what one patient's data may break, `function` itself must catch and return.
+    """
+    finished = finished or _nothing
+    progress(stage, 0, len(tasks))
+    results: dict[int, Result] = {}
+    if jobs <= 1 or len(tasks) <= 1:
+        for index, task in enumerate(tasks):
+            results[index] = function(task)
+            finished(task, results[index])
+            progress(stage, index + 1, len(tasks))
+    else:
+        workers = min(jobs, len(tasks))
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        context = multiprocessing.get_context("spawn")  # forking a process with live threads (ITK, BLAS) can hang
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_limit_threads, initargs=(threads,)) as pool:
+            pending: dict[Future[Result], int] = {pool.submit(function, task): index for index, task in enumerate(tasks)}
+            try:
+                while pending:
+                    done, _ = wait(pending, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        index = pending.pop(future)
+                        results[index] = future.result()
+                        finished(tasks[index], results[index])
+                    progress(stage, len(results), len(tasks))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return [(task, results[index]) for index, task in enumerate(tasks)]
+
+
+def _nothing(task: object, result: object) -> None:
+    """Do nothing when a task ends."""
+
+
+def _limit_threads(threads: int) -> None:
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+    threadpool_limits(threads)

@@ -1,0 +1,123 @@
+"""``axilla import``: from DICOM sources and a clinical sheet to a study's catalog.
+
+Patients are those of the clinical sheet, in its order, then those of the DICOM files that the sheet does not know. Pseudonyms are given
+once and kept: importing again, with more sources, adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from axilla.cohort import Patient
+from axilla.errors import InputRefusedError
+from axilla.io.dicom import Catalog, Series, choose_series, scan
+from axilla.io.study import SeriesRow, StudyFolder, read_clinical_sheet
+from axilla.pipeline._outcome import Outcome
+from axilla.pipeline._progress import Progress, silent
+
+
+def import_study(sources: Sequence[Path], root: Path, clinical: Path | None = None, *, progress: Progress = silent) -> Outcome:
+    """Catalog the sources into a study.
+
+    Raises
+    ------
+    InputRefusedError
+        If a source or the sheet cannot be read, the sheet has faulty rows (all are named), or no DICOM image was found.
+    """
+    sheet = read_clinical_sheet(clinical) if clinical else {}
+    progress("read headers", 0, 1)
+    catalog = scan([source.resolve() for source in sources])
+    progress("read headers", 1, 1)
+    if not catalog.series:
+        raise InputRefusedError(
+            f"No DICOM image was found in {', '.join(map(str, sources))} ({len(catalog.unread)} other files)."
+        )
+    found = _by_hospital_id(catalog)
+    folder = StudyFolder.create(root)
+    key = _pseudonyms(folder.read_key(), [*sheet, *found])
+    with folder.database() as database:
+        known = {patient.patient_id: patient for patient in database.patients()}
+        rows = {(row.patient_id, row.series_uid): row for row in database.series()}
+    for hospital_id, patient in sheet.items():
+        known[key[hospital_id]] = replace(patient, patient_id=key[hospital_id])
+    for done, (hospital_id, series) in enumerate(found.items()):
+        progress("choose series", done, len(found))
+        known.setdefault(key[hospital_id], Patient(key[hospital_id]))
+        rows.update({(row.patient_id, row.series_uid): row for row in _series_rows(key[hospital_id], series)})
+    progress("choose series", len(found), len(found))
+    folder.write_key({pseudonym: hospital_id for hospital_id, pseudonym in key.items()})
+    with folder.database() as database:
+        database.save_catalog(list(known.values()), list(rows.values()))
+    return _outcome(folder, list(known.values()), list(rows.values()), catalog, bool(sheet))
+
+
+def _by_hospital_id(catalog: Catalog) -> Mapping[str, tuple[Series, ...]]:
+    """Series by hospital identifier.
+
+    Raises
+    ------
+    InputRefusedError
+        If two patients share an identifier (different issuers, or placeholder identifiers).
+    """
+    found: dict[str, tuple[Series, ...]] = {}
+    for series in catalog.patients.values():
+        hospital_id = series[0].first.hospital_id
+        if hospital_id in found:
+            raise InputRefusedError(
+                "Several patients in these sources have the same or no PatientID; import them one by one, after giving each an ID of its own."
+            )
+        found[hospital_id] = series
+    return found
+
+
+def _pseudonyms(existing: Mapping[str, str], hospital_ids: Sequence[str]) -> dict[str, str]:
+    """Pseudonym by hospital identifier; known ones keep theirs."""
+    key = {hospital_id: pseudonym for pseudonym, hospital_id in existing.items()}
+    used = max((int(pseudonym.removeprefix("P")) for pseudonym in existing), default=0)
+    for hospital_id in hospital_ids:
+        if hospital_id not in key:
+            used += 1
+            key[hospital_id] = f"P{used:04d}"
+    return key
+
+
+def _series_rows(patient_id: str, series: Sequence[Series]) -> list[SeriesRow]:
+    """The chosen series, and the others with the reason why not."""
+    choice = choose_series(series)
+    rows = []
+    for one, info in choice.entries:
+        files = tuple(dict.fromkeys(str(item.source.path) for item in one.slices))
+        text = f"{info.n_slices} slices, {info.plane or 'oblique'}, {info.description or info.modality}"
+        rows.append(SeriesRow(patient_id, one.choice_id, not info.reason, info.reason, files, info.n_slices, text))
+    return rows
+
+
+def _outcome(
+    folder: StudyFolder, patients: Sequence[Patient], rows: Sequence[SeriesRow], catalog: Catalog, has_sheet: bool
+) -> Outcome:
+    chosen = {row.patient_id: row for row in rows if row.is_chosen}
+    without = [patient.patient_id for patient in patients if patient.patient_id not in chosen]
+    others = [row for row in rows if not row.is_chosen]
+    result = {
+        "study": str(folder.root),
+        "patients": len(patients),
+        "with_ct": len(chosen),
+        "without_ct": without,
+        "series": [
+            {"patient_id": row.patient_id, "series_uid": row.series_uid, "chosen": row.is_chosen, "reason": row.reason}
+            for row in rows
+        ],
+        "unread_files": [{"name": item.name, "reason": item.reason} for item in catalog.unread],
+        "notes": list(catalog.notes),
+    }
+    lines = (
+        f"{len(patients)} patients, {len(chosen)} with a chosen CT series, {len(others)} other series, {len(catalog.unread)} other files",
+        *(f"not chosen: {row.patient_id}: {row.description}: {row.reason}" for row in others),
+        *(f"no usable CT: {patient_id}" for patient_id in without),
+        *catalog.notes,
+        *([] if has_sheet else ["no clinical sheet given: add one with --clinical before running the study"]),
+        f"next: axilla run {folder.root}",
+    )
+    return Outcome(result, lines)

@@ -1,0 +1,93 @@
+"""``axilla simulate``: a synthetic study on disk, as a hospital would hand it over, and the truth beside it.
+
+``dicom/SIM0001/...`` one CT per patient; ``clinical.csv`` the clinical sheet; ``truth/`` what no hospital knows: a label map per
+patient, the nodes with their status, and the settings they were made with.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from axilla._version import __version__
+from axilla.io.dicom import write_ct
+from axilla.io.files import write_json
+from axilla.io.images import write_labels
+from axilla.io.tables import write_table
+from axilla.phantom import PHANTOM_VERSION, CohortSettings, PatientPlan, plan_cohort, render
+from axilla.pipeline._pool import run_jobs
+from axilla.pipeline._progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What ``simulate`` wrote."""
+
+    folder: Path
+    dicom: Path
+    clinical: Path
+    n_patients: int
+
+
+def simulate(
+    out: Path, n_patients: int, seed: int, settings: CohortSettings | None = None, jobs: int = 1, progress: Progress = silent
+) -> Simulation:
+    """Write a synthetic study; a patient whose files are complete is not made again.
+
+    The same arguments give the same bytes, whatever the number of jobs.
+    """
+    settings = settings or CohortSettings()
+    plans = plan_cohort(n_patients, seed, settings)
+    tasks = [_Task(out, plan) for plan in plans]
+    frames = [frame for _task, frame in run_jobs(_write_patient, tasks, jobs, "simulate", progress)]
+    write_table(_clinical_frame(plans), out / "clinical.csv", "clinical", is_synthetic=True)
+    write_table(pd.concat(frames, ignore_index=True), out / "truth" / "nodes.csv", "truth nodes", is_synthetic=True)
+    description = {
+        "schema": 1,
+        "is_synthetic": True,
+        "phantom": PHANTOM_VERSION,
+        "axilla": __version__,
+        "n_patients": n_patients,
+        "seed": seed,
+    }
+    write_json(out / "simulation.json", description)
+    return Simulation(out, out / "dicom", out / "clinical.csv", len(plans))
+
+
+@dataclass(frozen=True)
+class _Task:
+    out: Path
+    plan: PatientPlan
+
+
+def _write_patient(task: _Task) -> pd.DataFrame:
+    plan, name = task.plan, task.plan.patient.patient_id
+    case = render(plan)
+    write_ct(case.volume, task.out / "dicom" / name, patient_id=name)
+    write_labels(case.truth.to_labels(), task.out / "truth" / f"{name}.nii.gz")
+    rows = []
+    for node in case.nodes:
+        row = dataclasses.asdict(node)
+        row["x_mm"], row["y_mm"], row["z_mm"] = row.pop("center_xyz_mm")
+        rows.append({"patient_id": name, **row})
+    return pd.DataFrame(rows)
+
+
+def _clinical_frame(plans: Sequence[PatientPlan]) -> pd.DataFrame:
+    """The clinical sheet as ``io.study.read_clinical_sheet`` reads it."""
+    rows = []
+    for plan in plans:
+        patient = plan.patient
+        fixed = {
+            "patient_id": patient.patient_id,
+            "operated_side": patient.operated_side,
+            "clinical_n": patient.clinical,
+            "nodes_examined": patient.nodes_examined,
+            "nodes_positive": patient.nodes_positive,
+        }
+        rows.append({**fixed, **{name: value for name, value in patient.facts.items() if name not in fixed}})
+    return pd.DataFrame(rows).astype({"nodes_examined": "Int64", "nodes_positive": "Int64"})

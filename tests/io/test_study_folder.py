@@ -1,0 +1,138 @@
+"""The study folder: decisions, catalog, journal, key, clinical sheet."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from axilla.cohort import Patient
+from axilla.errors import InputRefusedError
+from axilla.io.study import JournalRow, SeriesRow, StudyFolder, read_clinical_sheet
+
+
+@dataclass(frozen=True)
+class Example:
+    number: float = 1.0
+    names: tuple[str, ...] = ("a",)
+    flag: bool = False
+
+
+def with_toml(tmp_path: Path, extra: str) -> StudyFolder:
+    folder = StudyFolder.create(tmp_path / "study", "A title")
+    folder.decisions_path.write_text(folder.decisions_path.read_text() + extra)
+    return folder
+
+
+def test_create_keeps_what_the_user_wrote(tmp_path: Path) -> None:
+    folder = with_toml(tmp_path, "\n[settings.example]\nnumber = 2\nnames = ['b', 'c']\n")
+    again = StudyFolder.create(folder.root, "Another title")
+    assert again.decisions().title == "A title"
+    assert again.decisions().apply("example", Example()) == Example(2.0, ("b", "c"))
+    assert StudyFolder.open(folder.root).decisions().apply("other", Example()) == Example()
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ("\n[settings.example]\nnumbr = 2\n", "unknown setting(s) numbr"),
+        ("\n[settings.example]\nnumber = 'two'\n", "expected float, got str"),
+        ("\n[settings.example]\nflag = 1\n", "expected bool, got int"),
+        ("\n[settings]\nexample = 3\n", "one table per stage"),
+        ("\nnumber = 3\n", "unknown entries number"),
+        ("\n[settings\n", "not valid TOML"),
+    ],
+)
+def test_faulty_decisions_are_refused_by_name(tmp_path: Path, extra: str, said: str) -> None:
+    folder = with_toml(tmp_path, extra)
+    with pytest.raises(InputRefusedError) as refusal:
+        folder.decisions().apply("example", Example())
+    assert said in str(refusal.value)
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    folder = StudyFolder.create(tmp_path)
+    folder.decisions_path.write_text("schema = 99\n")
+    with pytest.raises(InputRefusedError, match="schema 99"):
+        folder.decisions()
+
+
+def test_what_is_not_a_study_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputRefusedError, match="is not a study"):
+        StudyFolder.open(tmp_path)
+
+
+def test_catalog_and_journal_round_trip(tmp_path: Path) -> None:
+    folder = StudyFolder.create(tmp_path)
+    patients = [Patient("P0002", "cN0", "L", 3, 0, {"age": "51"}), Patient("P0001")]
+    series = [SeriesRow("P0001", "1.2.3", True, "", ("some/where", "else"), 100, "axial")]
+    with folder.database() as database:
+        database.save_catalog(patients, series)
+        database.record(JournalRow("case", "P0001", "f", "done", ""))
+        database.record(JournalRow("case", "P0001", "f", "failed", "why"))
+    with folder.database() as database:
+        assert database.patients() == (patients[1], patients[0])
+        assert database.series() == tuple(series)
+        assert database.journal() == (JournalRow("case", "P0001", "f", "failed", "why"),)
+
+
+def test_a_broken_database_is_refused(tmp_path: Path) -> None:
+    folder = StudyFolder.create(tmp_path)
+    folder.database_path.write_bytes(b"not a database" * 100)
+    with pytest.raises(InputRefusedError, match="cannot be used"), folder.database():
+        pass
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no owner-only mode bits")
+def test_the_key_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    folder = StudyFolder.create(tmp_path)
+    key = {"P0001": "Doe^Jane, 1", "P0002": "=cmd()"}
+    folder.write_key(key)
+    folder.write_key(key)
+    assert stat.S_IMODE(folder.key_path.stat().st_mode) == 0o600
+    assert folder.read_key() == key
+
+
+SHEET = "patient_id;operated_side;clinical_n;nodes_examined;nodes_positive;Age\n"
+
+
+def test_a_clinical_sheet_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "clinical.csv"
+    path.write_text("\ufeff" + SHEET + "A1;left;cN0;3;0;50\n\nA2;both;cN+;10;10;61\nA3;;;;;\n", encoding="utf-8")
+    patients = read_clinical_sheet(path)
+    assert list(patients) == ["A1", "A2", "A3"]
+    assert (patients["A1"].operated_side, patients["A1"].role, patients["A1"].facts["age"]) == ("L", "cN0", "50")
+    assert (patients["A2"].operated_side, patients["A2"].facts["bilateral"]) == ("", "yes")
+    assert patients["A3"].nodes_examined is None
+
+
+def test_every_faulty_row_is_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "clinical.csv"
+    path.write_text(SHEET + "A1;up;cN0;3;0;\nA2;L;cN0;3;4;\nA3;L;cN9;3;0;\nA4;L;cN0;x;0;\nA5;L;cN0;3;0;\nA5;L;cN0;3;0;\n")
+    with pytest.raises(InputRefusedError) as refusal:
+        read_clinical_sheet(path)
+    said = str(refusal.value)
+    assert "5 faulty row(s)" in said
+    for row in (2, 3, 4, 5, 7):
+        assert f"row {row}:" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("a,b\n1,2\n", "lacks the column(s) patient_id"),
+        (SHEET, "any patient row"),
+        ("a,a\n1,2\n", "a name of its own"),
+        (SHEET + "1;2;3;4;5;6;7\n", "row 2: 7 cells under 6"),
+    ],
+)
+def test_a_sheet_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "clinical.csv"
+    path.write_text(text)
+    with pytest.raises(InputRefusedError) as refusal:
+        read_clinical_sheet(path)
+    assert said in str(refusal.value)
