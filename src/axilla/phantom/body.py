@@ -1,0 +1,116 @@
+"""The body's outline: skin over fat over the hull of muscles and skeleton, breasts, and the table it lies on."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from scipy.spatial import ConvexHull
+
+from axilla.phantom.frame import SIDE_SIGN, Float64, Frame
+from axilla.phantom.limb import Muscle, arm_down, hull_points
+from axilla.phantom.settings import PhantomSettings
+from axilla.phantom.shapes import Canvas, Field, Float32, polygon_distance
+from axilla.phantom.trunk import STERNUM_Y, STERNUM_Z, cavity, spine_center
+
+BODY_MM = 4.0
+"""Spacing of the body's field; its surface is smooth."""
+
+SKIN_MM = 1.8
+
+
+def fat_thickness_mm(settings: PhantomSettings) -> float:
+    """Typical subcutaneous fat over the chest."""
+    base = 4.0 + 26.0 * settings.habitus
+    return base + (3.0 if settings.sex == "female" else 0.0)
+
+
+def body_field(frame: Frame, settings: PhantomSettings, muscles: list[Muscle], canvas: Canvas) -> Field:
+    """Signed distance to the skin, breasts included, arms at the side joined."""
+    z = np.arange(canvas.z_mm[0] - 8, canvas.z_mm[-1] + 12, BODY_MM)
+    y = np.arange(canvas.y_mm[0] - 4, canvas.y_mm[-1] + 8, BODY_MM)
+    x = np.arange(canvas.x_mm[0] - 4, canvas.x_mm[-1] + 8, BODY_MM)
+    points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
+    values = np.empty((len(z), len(y), len(x)), dtype=np.float32)
+    trunk = [m for m in muscles if m.name != "deltoid" or settings.arms == "raised"]
+    for k, (height, cloud) in enumerate(zip(z, hull_points(trunk, z), strict=True)):
+        hull = _hull(frame, cloud, float(height))
+        values[k] = polygon_distance(points, hull).reshape(len(y), len(x))
+    values = gaussian_filter(values, (2.5, 1.2, 1.2), mode="nearest")
+    values -= _thickness(settings, z, y, x)
+    values = _join(values, _breasts(frame, settings, z, y, x), 14.0)
+    if settings.arms == "down":
+        grid = np.stack(np.meshgrid(z, y, x, indexing="ij")[::-1], axis=-1).reshape(-1, 3)
+        for side in SIDE_SIGN:
+            arm = arm_down(frame, side).distance(grid).reshape(values.shape) - 0.4 * fat_thickness_mm(settings)
+            values = _join(values, arm.astype(np.float32), 10.0)
+    return Field(values.astype(np.float32), np.array([z[0], y[0], x[0]]), BODY_MM)
+
+
+def _hull(frame: Frame, muscle_points: Float64, z_mm: float) -> Float64:
+    z_ref = z_mm / float(frame.scale_xyz[2])
+    front = float(np.interp(z_ref, STERNUM_Z, STERNUM_Y - 7)) if z_ref < -20 else float(np.interp(z_ref, [-20, 40], [-84, -52]))
+    spine = spine_center(frame, z_ref)[:2]
+    points = [muscle_points, frame.warp([[0, front, z_ref]])[:, :2], spine + [[0, 58], [-12, 52], [12, 52]]]
+    if z_ref < -3:
+        ring = cavity(frame, min(z_ref, -6.0), 36)
+        middle = ring.mean(axis=0)
+        points.append(middle + (ring - middle) * (1 + 14 / np.linalg.norm(ring - middle, axis=1, keepdims=True)))
+    cloud = np.concatenate(points)
+    return cloud[ConvexHull(cloud).vertices]
+
+
+def _thickness(settings: PhantomSettings, z: Float64, y: Float64, x: Float64) -> Float32:
+    """Fat over the hull: thinner over shoulders and back, thicker at the flanks and in front."""
+    base = fat_thickness_mm(settings)
+    height = np.interp(z, [-120, -40, 10], [1.0, 0.85, 0.6])[:, None, None]
+    depth = np.interp(y, [-120, -20, 60], [1.0, 1.05, 0.75])[None, :, None]
+    breadth = np.interp(np.abs(x), [0, 40, 120], [0.55, 0.9, 1.0])[None, None, :]
+    return np.asarray(base * height * depth * breadth, dtype=np.float32)
+
+
+def _join(a: Float32, b: Float32, radius_mm: float) -> Float32:
+    """Union with a rounded valley."""
+    mix = np.clip(0.5 + 0.5 * (b - a) / radius_mm, 0, 1)
+    return np.asarray(b + (a - b) * mix - radius_mm * mix * (1 - mix), dtype=np.float32)
+
+
+def breast_centers(frame: Frame, settings: PhantomSettings) -> list[tuple[str, Float64, Float64]]:
+    """Side, center and half axes of each breast's ellipsoid; none in men."""
+    if settings.sex == "male":
+        return []
+    size = 0.75 + 0.55 * settings.habitus
+    semi = np.array([62.0, 34.0 * size, 66.0]) * (0.85 + 0.2 * size)
+    depth = 5 + 0.55 * fat_thickness_mm(settings)
+    return [(side, frame.side([88, -124 - depth, -128], side), semi) for side in SIDE_SIGN]
+
+
+def _breasts(frame: Frame, settings: PhantomSettings, z: Float64, y: Float64, x: Float64) -> Float32:
+    values = np.full((len(z), len(y), len(x)), 100.0, dtype=np.float32)
+    for _, center, semi in breast_centers(frame, settings):
+        dz, dy, dx = (z - center[2])[:, None, None], (y - center[1])[None, :, None], (x - center[0])[None, None, :]
+        radius = np.sqrt((dx / semi[0]) ** 2 + (dy / semi[1]) ** 2 + (dz / semi[2]) ** 2)
+        values = np.minimum(values, ((radius - 1) * semi.min()).astype(np.float32))
+    return values
+
+
+def paint_table(canvas: Canvas, body: Field) -> None:
+    """A curved carbon couch under a foam mat."""
+    middle = int(len(canvas.z_mm) / 2)
+    plane = body.on_slice(float(canvas.z_mm[middle]), canvas.y_mm, canvas.x_mm)
+    rows = np.flatnonzero((plane < 0).any(axis=1))
+    if not len(rows):
+        return
+    back = float(canvas.y_mm[rows[-1]]) + 12
+    x, y = canvas.x_mm[None, :], canvas.y_mm[:, None]
+    sag = 30 * (1 - (x / 205.0) ** 2)
+    inside = (np.abs(x) < 205).astype(np.float32)
+    top = np.abs(y - (back - 22 + sag)) - 1.2
+    bottom = np.abs(y - (back + 6 + 1.35 * sag)) - 0.7
+    edge = canvas.voxel_mm
+    shell = np.clip(0.5 - np.minimum(top, bottom) / edge, 0, 1) * inside
+    core = np.clip(0.5 - np.maximum(back - 22 + sag - y, y - (back + 6 + 1.35 * sag)) / edge, 0, 1) * inside
+    foam = np.clip(0.5 - np.maximum(back - 34 + sag - y, y - (back - 24 + sag)) / edge, 0, 1) * inside
+    layer = np.full(plane.shape, -1000, dtype=np.float32)
+    layer += foam * 35 + core * (-930 + 1000)
+    layer += shell * (-120 - layer)
+    canvas.hu[:] = layer

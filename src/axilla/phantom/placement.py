@@ -1,0 +1,143 @@
+"""Where nodes lie: in the fat between pectorals, chest wall, subscapularis and latissimus, clear of everything else.
+
+Places are drawn at random in the axilla's box; a place is taken when the node's whole outline keeps its distance from the
+obstacles (or just touches one, for the nodes planned to). A node that fits nowhere is made smaller until it does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from axilla.errors import InvalidValueError
+from axilla.phantom.frame import Float64, Frame
+from axilla.phantom.limb import PECTORALIS_MINOR
+from axilla.phantom.nodes import NodePlan, NodeShape, shape_node
+from axilla.phantom.shapes import Field, Tube
+
+_BOX_UYZ = {
+    "I": ((96, 172), (-96, -8), (-112, 2)),
+    "II": ((74, 122), (-92, -24), (-52, 0)),
+    "III": ((50, 98), (-84, -34), (-34, 2)),
+}
+"""Where the nodes of each level are looked for, reference mm."""
+
+_CANDIDATES = 9000
+_TRIES = 60
+_SKIN_CLEARANCE_MM = 5.0
+_DEPTH_BELOW_HULL_MM = 2.0
+
+
+@dataclass(frozen=True)
+class Obstacles:
+    """What a node must not enter on one side."""
+
+    fields: tuple[Field, ...]
+    tubes: tuple[Tube, ...]
+    body: Field
+    fat_cover_mm: float
+    """How far below the skin the axilla begins: nodes do not lie in the subcutaneous layer."""
+
+    def clearance(self, points_xyz_mm: Float64) -> Float64:
+        """Distance of points ``(n, 3)`` from the nearest obstacle, negative inside one."""
+        result = -self.body.at(points_xyz_mm).astype(np.float64) - self.fat_cover_mm
+        for field in self.fields:
+            np.minimum(result, field.at(points_xyz_mm), out=result)
+        for tube in self.tubes:
+            np.minimum(result, tube.distance(points_xyz_mm), out=result)
+        return result
+
+
+def level_of(frame: Frame, side: str, points_xyz_mm: Float64) -> list[str]:
+    """Level I, II or III of points: lateral to, behind, or medial to pectoralis minor (below it: level I)."""
+    keys = sorted(PECTORALIS_MINOR)
+    z = np.array(keys, dtype=float)
+    medial = frame.side([[*PECTORALIS_MINOR[k][0][0], k] for k in keys], side)
+    lateral = frame.side([[*PECTORALIS_MINOR[k][0][2], k] for k in keys], side)
+    sign = 1.0 if side == "L" else -1.0
+    order = np.argsort(medial[:, 2])
+    heights = medial[order, 2]
+    inner = np.interp(points_xyz_mm[:, 2], heights, sign * medial[order, 0])
+    outer = np.interp(points_xyz_mm[:, 2], heights, sign * lateral[order, 0])
+    u = sign * points_xyz_mm[:, 0]
+    below = points_xyz_mm[:, 2] < np.interp(-60.0, z, heights)
+    return ["I" if low or v > b - 1 else "II" if v > a else "III" for v, a, b, low in zip(u, inner, outer, below, strict=True)]
+
+
+def place_nodes(
+    plans: tuple[NodePlan, ...], side: str, frame: Frame, obstacles: Obstacles, rng: np.random.Generator
+) -> list[NodeShape]:
+    """Places for all planned nodes of one side, largest first; the result is in the order of `plans`."""
+    pools = {level: _pool(level, side, frame, obstacles, rng) for level in _BOX_UYZ}
+    placed: dict[int, NodeShape] = {}
+    order = sorted(range(len(plans)), key=lambda k: -plans[k].axes_mm[0])
+    for k in order:
+        placed[k] = _place(plans[k], pools, list(placed.values()), obstacles, rng)
+    return [placed[k] for k in range(len(plans))]
+
+
+def _pool(level: str, side: str, frame: Frame, obstacles: Obstacles, rng: np.random.Generator) -> tuple[Float64, Float64]:
+    low, high = np.array(_BOX_UYZ[level], dtype=float).T
+    count = _CANDIDATES if level == "I" else _CANDIDATES // 3
+    points = frame.side(rng.uniform(low, high, (count, 3)), side)
+    here = np.array(level_of(frame, side, points)) == level
+    points = points[here]
+    clear = obstacles.clearance(points)
+    keep = clear > 1.3
+    return points[keep], clear[keep]
+
+
+def _place(
+    plan: NodePlan,
+    pools: dict[str, tuple[Float64, Float64]],
+    others: list[NodeShape],
+    obstacles: Obstacles,
+    rng: np.random.Generator,
+) -> NodeShape:
+    wanted = plan
+    for level in (plan.level, "I", "II", "III"):
+        points, clear = pools[level]
+        plan = replace(wanted, level=level)
+        for _ in range(14):
+            shape = _try_places(plan, points, clear, others, obstacles, rng)
+            if shape is not None:
+                return shape
+            shrunk = tuple(0.88 * a for a in plan.axes_mm)
+            if shrunk[2] < 2.6:
+                break
+            plan = replace(plan, axes_mm=shrunk, cortex_mm=0.88 * plan.cortex_mm)
+    raise InvalidValueError(
+        f"No room for a {wanted.axes_mm[0]:.0f} mm node in axilla {wanted.side}; ask for fewer nodes per side."
+    )
+
+
+def _try_places(
+    plan: NodePlan, points: Float64, clear: Float64, others: list[NodeShape], obstacles: Obstacles, rng: np.random.Generator
+) -> NodeShape | None:
+    half = plan.axes_mm[2] / 2
+    least = half * 0.9 + (0.0 if plan.contact == "touching" else 0.8)
+    fits = np.flatnonzero(clear > least)
+    if plan.contact == "touching":
+        near = np.flatnonzero((clear > least) & (clear < half + 3.0))
+        fits = near if len(near) > 5 else fits
+    if not len(fits):
+        return None
+    for k in rng.choice(fits, min(_TRIES, len(fits)), replace=False):
+        shape = shape_node(plan, points[k], rng)
+        if others and min(np.linalg.norm(points[k] - o.center_xyz_mm) for o in others) < half:
+            continue
+        surface = shape.surface(64)
+        margin = float(obstacles.clearance(surface).min())
+        if margin < (-0.25 if plan.contact == "touching" else 0.6):
+            continue
+        if all(_apart(shape, surface, other) for other in others):
+            return shape
+    return None
+
+
+def _apart(shape: NodeShape, surface: Float64, other: NodeShape) -> bool:
+    reach = shape.semi_mm[0] + other.semi_mm[0] + 2
+    if np.linalg.norm(shape.center_xyz_mm - other.center_xyz_mm) > reach:
+        return True
+    return not other.evaluate(surface)[0].any() and not shape.evaluate(other.surface(64))[0].any()

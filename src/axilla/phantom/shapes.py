@@ -1,0 +1,335 @@
+"""Implicit shapes and the canvas they are painted on.
+
+Large smooth structures are signed distances (negative inside) on a coarse grid, interpolated to the CT's voxels when painted;
+thin ones (ribs, vessels) are evaluated on the CT's voxels inside their own small boxes. Either way a voxel's share of a
+structure is the ramp of the distance over one voxel, which is the partial volume of a flat boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy.interpolate import CubicSpline, PchipInterpolator
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+UInt8 = npt.NDArray[np.uint8]
+Texture = Callable[[int, slice, slice], Float32]
+
+COARSE_MM = 3.0
+"""Spacing of the coarse fields: fine enough for muscles 8 mm thick, coarse enough to cost a few seconds in all."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A signed distance (or any smooth scalar) on a coarse grid; constant `outside` beyond it."""
+
+    values: Float32
+    origin_zyx_mm: Float64
+    spacing_mm: float = COARSE_MM
+
+    def bounds_mm(self) -> tuple[Float64, Float64]:
+        """First and last sample position, (z, y, x) mm."""
+        last = self.origin_zyx_mm + (np.asarray(self.values.shape) - 1) * self.spacing_mm
+        return self.origin_zyx_mm, last
+
+    def on_slice(self, z_mm: float, y_mm: Float32, x_mm: Float32) -> Float32:
+        """Values at one height on the product grid of `y_mm` and `x_mm`, shape (y, x)."""
+        kz, fz = _weights(np.asarray([z_mm]), self.origin_zyx_mm[0], self.spacing_mm, self.values.shape[0])
+        plane = self.values[kz[0]] * (1 - fz[0]) + self.values[kz[0] + 1] * fz[0]
+        ky, fy = _weights(y_mm, self.origin_zyx_mm[1], self.spacing_mm, self.values.shape[1])
+        kx, fx = _weights(x_mm, self.origin_zyx_mm[2], self.spacing_mm, self.values.shape[2])
+        rows = plane[ky] * (1 - fy)[:, None] + plane[ky + 1] * fy[:, None]
+        return np.asarray(rows[:, kx] * (1 - fx) + rows[:, kx + 1] * fx, dtype=np.float32)
+
+    def at(self, points_xyz_mm: Float64) -> Float32:
+        """Values at points ``(n, 3)``; beyond the grid the value at its border plus the distance to it."""
+        points_zyx = np.asarray(points_xyz_mm)[:, ::-1]
+        low, high = self.bounds_mm()
+        inside = np.clip(points_zyx, low, high)
+        excess = np.linalg.norm(points_zyx - inside, axis=1)
+        index, frac = [], []
+        for axis in range(3):
+            k, f = _weights(inside[:, axis], self.origin_zyx_mm[axis], self.spacing_mm, self.values.shape[axis])
+            index.append(k)
+            frac.append(f)
+        total = np.zeros(len(points_zyx), dtype=np.float32)
+        for dz in (0, 1):
+            for dy in (0, 1):
+                for dx in (0, 1):
+                    weight = 1.0
+                    for f, d in zip(frac, (dz, dy, dx), strict=True):
+                        weight = weight * (f if d else 1 - f)
+                    total += weight * self.values[index[0] + dz, index[1] + dy, index[2] + dx]
+        return np.asarray(total + excess, dtype=np.float32)
+
+
+def _weights(
+    positions: npt.NDArray[np.floating], origin: float, spacing: float, size: int
+) -> tuple[npt.NDArray[np.intp], Float32]:
+    t = np.clip((np.asarray(positions, dtype=np.float64) - origin) / spacing, 0, size - 1)
+    k = np.minimum(t.astype(np.intp), size - 2)
+    return k, (t - k).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Loft:
+    """A solid given by outlines at several heights.
+
+    `z_mm` ``(k,)`` ascending; `outlines_xy_mm` ``(k, n, 2)`` closed polygons with corresponding corners. Between the heights
+    the outlines are interpolated without overshoot; the polygon is rounded by a closed spline. `grow_mm` thickens it.
+    """
+
+    z_mm: Float64
+    outlines_xy_mm: Float64
+    grow_mm: float = 0.0
+
+    def outlines(self, z_mm: Float64, n: int = 40) -> Float64:
+        """Rounded outlines ``(m, n, 2)`` at heights ``(m,)`` (clamped to the solid's ends)."""
+        return closed_spline(_at_heights(self.z_mm, self.outlines_xy_mm, z_mm), n)
+
+    def field(self, margin_mm: float = 9.0) -> Field:
+        """Signed distance on a coarse grid around the solid."""
+        low = self.outlines_xy_mm.min(axis=(0, 1)) - margin_mm - self.grow_mm
+        high = self.outlines_xy_mm.max(axis=(0, 1)) + margin_mm + self.grow_mm
+        sweep = _Sweep.over(self.z_mm, low, high, margin_mm)
+        outlines = self.outlines(sweep.z_mm)
+        return sweep.field(self.z_mm, lambda k, p: polygon_distance(p, outlines[k]) - np.float32(self.grow_mm))
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A sheet (muscle, scapula) given by center lines and half thicknesses at several heights.
+
+    `lines_xy_mm` ``(k, n, 2)``; `half_mm` ``(k, n)``.
+    """
+
+    z_mm: Float64
+    lines_xy_mm: Float64
+    half_mm: Float64
+
+    def lines(self, z_mm: Float64, n: int = 16) -> tuple[Float64, Float64]:
+        """Center lines ``(m, n, 2)`` and half thicknesses ``(m, n)`` at heights ``(m,)``."""
+        operator = _open_operator(self.lines_xy_mm.shape[1], n)
+        half = _at_heights(self.z_mm, self.half_mm, z_mm)
+        t, fine = np.linspace(0, 1, half.shape[1]), np.linspace(0, 1, n)
+        thickness = np.stack([np.interp(fine, t, row) for row in half])
+        return operator @ _at_heights(self.z_mm, self.lines_xy_mm, z_mm), thickness
+
+    def field(self, margin_mm: float = 9.0) -> Field:
+        """Signed distance on a coarse grid around the sheet."""
+        reach = margin_mm + float(self.half_mm.max())
+        low, high = self.lines_xy_mm.min(axis=(0, 1)) - reach, self.lines_xy_mm.max(axis=(0, 1)) + reach
+        sweep = _Sweep.over(self.z_mm, low, high, margin_mm)
+        lines, half = self.lines(sweep.z_mm)
+        return sweep.field(self.z_mm, lambda k, p: line_distance(p, lines[k], half[k]))
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """The coarse grid around a shape, filled slice by slice."""
+
+    z_mm: Float64
+    y_mm: Float64
+    x_mm: Float64
+
+    @classmethod
+    def over(cls, z_keys: Float64, low_xy: Float64, high_xy: Float64, margin: float) -> _Sweep:
+        z = np.arange(z_keys[0] - margin, z_keys[-1] + margin + COARSE_MM, COARSE_MM)
+        y = np.arange(low_xy[1], high_xy[1] + COARSE_MM, COARSE_MM)
+        return cls(z, y, np.arange(low_xy[0], high_xy[0] + COARSE_MM, COARSE_MM))
+
+    def field(self, z_keys: Float64, distance: Callable[[int, Float32], Float32]) -> Field:
+        points = np.stack(np.meshgrid(self.x_mm, self.y_mm), axis=-1).reshape(-1, 2).astype(np.float32)
+        values = np.empty((len(self.z_mm), len(self.y_mm), len(self.x_mm)), dtype=np.float32)
+        for k, height in enumerate(self.z_mm):
+            flat = distance(k, points)
+            beyond = max(z_keys[0] - height, height - z_keys[-1], 0.0)
+            if beyond > 0:
+                flat = np.hypot(np.maximum(flat, 0), np.float32(beyond))
+            values[k] = flat.reshape(values.shape[1:])
+        return Field(values, np.array([self.z_mm[0], self.y_mm[0], self.x_mm[0]]))
+
+
+def _at_heights(z_keys: Float64, values: Float64, z: Float64) -> Float64:
+    return np.asarray(PchipInterpolator(z_keys, values, axis=0)(np.clip(z, z_keys[0], z_keys[-1])))
+
+
+@lru_cache(maxsize=32)
+def _closed_operator(knots: int, n: int) -> Float64:
+    """Matrix ``(n, knots)`` of the closed cubic spline through equally spaced knots."""
+    ring = np.vstack([np.eye(knots), np.eye(knots)[:1]])
+    return np.asarray(CubicSpline(np.arange(knots + 1), ring, bc_type="periodic")(np.linspace(0, knots, n, endpoint=False)))
+
+
+@lru_cache(maxsize=32)
+def _open_operator(knots: int, n: int) -> Float64:
+    """Matrix ``(n, knots)`` of the cubic spline through equally spaced knots."""
+    return np.asarray(CubicSpline(np.linspace(0, 1, knots), np.eye(knots))(np.linspace(0, 1, n)))
+
+
+def closed_spline(knots: Float64, n: int) -> Float64:
+    """Smooth closed curves ``(..., n, 2)`` through `knots` ``(..., m, 2)``."""
+    return np.asarray(_closed_operator(knots.shape[-2], n) @ knots)
+
+
+def polygon_distance(points: Float32, polygon: Float64) -> Float32:
+    """Signed distance of points ``(n, 2)`` to a closed polygon ``(m, 2)``, negative inside."""
+    a = polygon.astype(np.float32)
+    b = np.roll(a, -1, axis=0)
+    edge = b - a
+    length2 = np.maximum((edge**2).sum(axis=1), 1e-9)
+    px, py = points[:, :1], points[:, 1:]
+    dx, dy = px - a[:, 0], py - a[:, 1]
+    t = np.clip((dx * edge[:, 0] + dy * edge[:, 1]) / length2, 0, 1)
+    squared = (dx - t * edge[:, 0]) ** 2 + (dy - t * edge[:, 1]) ** 2
+    crosses = (a[:, 1] > py) != (b[:, 1] > py)
+    slope = edge[:, 0] / np.where(np.abs(edge[:, 1]) < 1e-9, 1e-9, edge[:, 1])
+    inside = (np.count_nonzero(crosses & (px < a[:, 0] + (py - a[:, 1]) * slope), axis=1) % 2).astype(bool)
+    distance = np.sqrt(squared.min(axis=1))
+    return np.where(inside, -distance, distance).astype(np.float32)
+
+
+def line_distance(points: Float32, line: Float64, half: Float64) -> Float32:
+    """Distance of points ``(n, 2)`` to a polyline ``(m, 2)`` less its half thickness ``(m,)``."""
+    a, edge = line[:-1].astype(np.float32), np.diff(line, axis=0).astype(np.float32)
+    h0, h1 = half[:-1].astype(np.float32), np.diff(half).astype(np.float32)
+    dx, dy = points[:, :1] - a[:, 0], points[:, 1:] - a[:, 1]
+    t = np.clip((dx * edge[:, 0] + dy * edge[:, 1]) / np.maximum((edge**2).sum(axis=1), 1e-9), 0, 1)
+    distance = np.hypot(dx - t * edge[:, 0], dy - t * edge[:, 1]) - (h0 + t * h1)
+    return np.asarray(distance.min(axis=1), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Tube:
+    """A chain of tapered capsules: `points_xyz_mm` ``(n, 3)``, `radii_mm` ``(n,)``.
+
+    With `normals_xyz` ``(n, 3)`` the section is an ellipse, `squeeze` times thinner along the normal (ribs).
+    """
+
+    points_xyz_mm: Float64
+    radii_mm: Float64
+    normals_xyz: Float64 | None = None
+    squeeze: float = 1.0
+
+    @classmethod
+    def through(cls, knots: npt.ArrayLike, radii: npt.ArrayLike, step_mm: float = 6.0) -> Tube:
+        """A smooth tube through few knots ``(m, 3)`` with radii ``(m,)``."""
+        p, r = np.asarray(knots, dtype=np.float64), np.asarray(radii, dtype=np.float64)
+        t = np.concatenate([[0], np.cumsum(np.maximum(np.linalg.norm(np.diff(p, axis=0), axis=1), 1e-3))])
+        n = max(2, int(np.ceil(t[-1] / step_mm)) + 1)
+        fine = np.linspace(0, t[-1], n)
+        return cls(PchipInterpolator(t, p, axis=0)(fine), np.interp(fine, t, r))
+
+    def distance(self, points_xyz_mm: Float64) -> Float64:
+        """Signed distance of points ``(n, 3)``."""
+        a, edge = self.points_xyz_mm[:-1], np.diff(self.points_xyz_mm, axis=0)
+        delta = points_xyz_mm[:, None] - a
+        t = np.clip((delta * edge).sum(-1) / np.maximum((edge**2).sum(-1), 1e-9), 0, 1)
+        radius = self.radii_mm[:-1] + t * np.diff(self.radii_mm)
+        return np.asarray((np.linalg.norm(delta - t[..., None] * edge, axis=-1) - radius).min(axis=1))
+
+
+class Canvas:
+    """HU and tissue codes being painted; mutable, lives only inside ``render``.
+
+    Parameters
+    ----------
+    z_mm, y_mm, x_mm : ndarray
+        Ascending voxel center positions along each axis.
+    """
+
+    def __init__(self, z_mm: Float32, y_mm: Float32, x_mm: Float32) -> None:
+        self.z_mm, self.y_mm, self.x_mm = z_mm, y_mm, x_mm
+        shape = (len(z_mm), len(y_mm), len(x_mm))
+        self.hu: Float32 = np.full(shape, -1000, dtype=np.float32)
+        self.tissue: UInt8 = np.zeros(shape, dtype=np.uint8)
+        self.voxel_mm = max(float(y_mm[1] - y_mm[0]), float(x_mm[1] - x_mm[0]))
+        self.dz_mm = float(z_mm[1] - z_mm[0]) if len(z_mm) > 1 else self.voxel_mm
+
+    def box(self, low_zyx: npt.ArrayLike, high_zyx: npt.ArrayLike) -> tuple[slice, slice, slice] | None:
+        """Voxels between two corners in mm, or None when there are none."""
+        slices = []
+        for axis, low, high in zip((self.z_mm, self.y_mm, self.x_mm), np.asarray(low_zyx), np.asarray(high_zyx), strict=True):
+            start, stop = int(np.searchsorted(axis, low)), int(np.searchsorted(axis, high, side="right"))
+            if start >= stop:
+                return None
+            slices.append(slice(start, stop))
+        return slices[0], slices[1], slices[2]
+
+    def paint_field(
+        self, shape: Field, hu: float, tissue: int = 0, offset_mm: float = 0.0, texture: Texture | None = None
+    ) -> None:
+        """Paint where ``shape + offset`` is negative."""
+        box = self.box(*shape.bounds_mm())
+        if box is None:
+            return
+        zs, ys, xs = box
+        y, x = self.y_mm[ys], self.x_mm[xs]
+        for k in range(zs.start, zs.stop):
+            distance = shape.on_slice(float(self.z_mm[k]), y, x)
+            if offset_mm:
+                distance += offset_mm
+            if float(distance.min()) >= self.voxel_mm / 2:
+                continue
+            rows = np.flatnonzero((distance < self.voxel_mm / 2).any(axis=1))
+            columns = np.flatnonzero((distance < self.voxel_mm / 2).any(axis=0))
+            sub_y, sub_x = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+            part = distance[sub_y, sub_x]
+            fine_y, fine_x = (
+                slice(ys.start + rows[0], ys.start + rows[-1] + 1),
+                slice(xs.start + columns[0], xs.start + columns[-1] + 1),
+            )
+            value = hu if texture is None else hu + texture(k, fine_y, fine_x)
+            self.blend((k, fine_y, fine_x), np.clip(0.5 - part / self.voxel_mm, 0, 1), value, tissue)
+
+    def paint_tube(self, tube: Tube, hu: float, tissue: int = 0, shell_hu: float | None = None, shell_mm: float = 0.0) -> None:
+        """Paint a tube; with a shell its outer `shell_mm` has `shell_hu` (bone cortex, airway wall)."""
+        passes = [(0.0, hu)] if shell_hu is None else [(0.0, shell_hu), (shell_mm, hu)]
+        edge = max(self.voxel_mm, self.dz_mm)
+        for inset, value in passes:
+            for k in range(len(tube.radii_mm) - 1):
+                self._paint_capsule(tube, k, inset, value, tissue, edge)
+
+    def _paint_capsule(self, tube: Tube, k: int, inset: float, hu: float, tissue: int, edge: float) -> None:
+        p, q = tube.points_xyz_mm[k], tube.points_xyz_mm[k + 1]
+        rp, rq = float(tube.radii_mm[k]), float(tube.radii_mm[k + 1])
+        reach = max(rp, rq) + edge
+        box = self.box(np.minimum(p, q)[::-1] - reach, np.maximum(p, q)[::-1] + reach)
+        if box is None:
+            return
+        normal = None if tube.normals_xyz is None else tube.normals_xyz[k] * np.sqrt(tube.squeeze**2 - 1)
+        distance = self._capsule(box, p, q, (rp, rq), normal)
+        thin = min(1.0, 2 * min(rp, rq) / edge)
+        self.blend(box, np.clip(0.5 - (distance + inset) / edge, 0, 1) * thin, hu, tissue)
+
+    def _capsule(
+        self,
+        box: tuple[slice, slice, slice],
+        p: Float64,
+        q: Float64,
+        radii: tuple[float, float],
+        normal: Float64 | None,
+    ) -> Float32:
+        z = self.z_mm[box[0]][:, None, None] - np.float32(p[2])
+        y = self.y_mm[box[1]][None, :, None] - np.float32(p[1])
+        x = self.x_mm[box[2]][None, None, :] - np.float32(p[0])
+        ex, ey, ez = (q - p).astype(np.float32)
+        t = np.clip((x * ex + y * ey + z * ez) / np.float32(max(float(((q - p) ** 2).sum()), 1e-9)), 0, 1)
+        dx, dy, dz = x - t * ex, y - t * ey, z - t * ez
+        squared = dx**2 + dy**2 + dz**2
+        if normal is not None:
+            nx, ny, nz = normal.astype(np.float32)
+            squared += (dx * nx + dy * ny + dz * nz) ** 2
+        return np.asarray(np.sqrt(squared) - (np.float32(radii[0]) + t * np.float32(radii[1] - radii[0])), dtype=np.float32)
+
+    def blend(self, box: tuple[int | slice, slice, slice], share: Float32, hu: float | Float32, tissue: int = 0) -> None:
+        """Replace `share` (0-1) of the voxels in `box` by `hu`; their tissue code where the share is above one half."""
+        view = self.hu[box]
+        view += share * (hu - view)
+        if tissue:
+            self.tissue[box][share > 0.5] = tissue
