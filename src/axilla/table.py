@@ -21,6 +21,16 @@ FEATURE_STATUSES = (OK, NONFINITE, REFUSED)
 """ok: every feature is finite. nonfinite: some are not, `reason` names them. refused: no features, `reason` says why."""
 
 
+def as_text(column: pd.Series) -> pd.Series:
+    """A column as stripped text: empty where missing, whole numbers without a decimal point (a node called 1 is "1")."""
+    texts = ["" if pd.isna(value) else str(_whole(value)).strip() for value in column]
+    return pd.Series(texts, index=column.index, dtype=str)
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 @dataclass(frozen=True)
 class FeatureTable:
     """Features of many nodes.
@@ -53,7 +63,7 @@ class FeatureTable:
         except (TypeError, ValueError) as error:
             raise InvalidValueError(f"Feature columns must hold numbers only: {error}.") from error
         for column in ("patient_id", "node_id", *STATUS_COLUMNS):
-            frame[column] = frame[column].fillna("").astype(str)
+            frame[column] = as_text(frame[column])
         frame["label"] = frame["label"].astype(np.int64)
         twice = frame[frame.duplicated(["patient_id", "node_id"])]
         if len(twice):

@@ -114,7 +114,7 @@ def _counted_nodes(
     joined = join_nodes(predictions, status)
     operated = dict(zip(patients["patient_id"], patients["side"], strict=True))
     trained = set(patients.loc[patients["role"] == "training", "patient_id"])
-    side_of_patient = joined["patient_id"].map(operated).fillna("")
+    side_of_patient = pd.Series([operated.get(p, "") for p in joined["patient_id"]], index=joined.index, dtype=str)
     reason = pd.Series("", index=joined.index, dtype=object)
     reason[(side_of_patient != "") & (joined["side"] != "") & (side_of_patient != joined["side"])] = "other side"
     reason[(reason == "") & (joined["status"] == "unlabeled")] = "status unlabeled"

@@ -10,6 +10,7 @@ from axilla.cohort import CLINICAL_ASSESSMENTS, STATUSES, Patient
 from axilla.errors import InputRefusedError
 from axilla.model import CALLS
 from axilla.node import SIDES
+from axilla.table import as_text
 
 NODE_KEY = ["patient_id", "node_id"]
 ROLES = ("training", "validation", "cN0")
@@ -156,7 +157,7 @@ def _call_of(patient_id: str, side: str, by_patient: dict[str, pd.DataFrame]) ->
 def _texts(frame: pd.DataFrame, name: str, required: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
     """A copy whose text columns are stripped strings; missing optional columns are added empty."""
     _require(frame, required, name)
-    texts = {c: frame[c].fillna("").astype(str).str.strip() for c in frame.columns if c in {*required, *optional, *_TEXTS}}
+    texts = {c: as_text(frame[c]) for c in frame.columns if c in {*required, *optional, *_TEXTS}}
     return frame.assign(**texts, **{c: "" for c in optional if c not in frame.columns}).reset_index(drop=True)
 
 

@@ -11,6 +11,7 @@ from axilla.errors import InputRefusedError
 from axilla.model._predict import PREDICTION_COLUMNS, SEPARATOR
 from axilla.model._settings import PatientRule
 from axilla.node import SIDES
+from axilla.table import as_text
 from axilla.volume import FloatArray
 
 PATIENT_COLUMNS = ("patient_id", "side", "rule", "call", "score", "n_nodes", "n_not_evaluable", "warnings")
@@ -59,7 +60,7 @@ def apply_patient_rule(
     missing = [column for column in PREDICTION_COLUMNS if column not in predictions.columns]
     if missing:
         raise InputRefusedError(f"Predictions need the columns {', '.join(PREDICTION_COLUMNS)}; {', '.join(missing)} missing.")
-    texts = {column: predictions[column].fillna("").astype(str) for column in ("patient_id", "node_id", "warnings")}
+    texts = {column: as_text(predictions[column]) for column in ("patient_id", "node_id", "warnings")}
     predictions = predictions.assign(**texts)
     by_patient = {str(patient_id): nodes for patient_id, nodes in predictions.groupby("patient_id", sort=False)}
     ids = list(dict.fromkeys([*predictions["patient_id"], *patient_ids]))
