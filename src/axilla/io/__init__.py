@@ -1,1 +1,80 @@
-"""io."""
+"""The edge to files: DICOM, images, masks, studies, tables. ``read_ct`` reads a CT from any of the forms it comes in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from axilla.errors import InputRefusedError
+from axilla.io.dicom.catalog import Catalog, SeriesInfo, scan
+from axilla.io.dicom.choose import choose_series
+from axilla.io.dicom.pixels import read_series
+from axilla.io.dicom.sources import Unread
+from axilla.io.images import is_image, read_image
+from axilla.volume import Volume
+
+__all__ = ["CTReading", "read_ct"]
+
+
+@dataclass(frozen=True)
+class CTReading:
+    """A CT read from outside, and what else lay there.
+
+    Parameters
+    ----------
+    volume : Volume
+        The CT; its warnings include doubts about the choice of series.
+    series : SeriesInfo or None
+        The series chosen; ``None`` when the source was an image file.
+    others : tuple of SeriesInfo
+        Every other series, each with the reason why it was not chosen.
+    patient_key : str
+        Tells patients apart; empty for image files. Not for export.
+    unread : tuple of Unread
+        Files not used, with reasons.
+    notes : tuple of str
+        Remarks on the source (a CD that lacks files).
+    """
+
+    volume: Volume
+    series: SeriesInfo | None = None
+    others: tuple[SeriesInfo, ...] = ()
+    patient_key: str = ""
+    unread: tuple[Unread, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_ct(path: Path, series_uid: str | None = None) -> CTReading:
+    """Read a CT: a DICOM folder, file, ZIP or CD, or a NIfTI, NRRD or MetaImage file.
+
+    Raises
+    ------
+    InputRefusedError
+        If there is no CT, more than one patient, or no series that makes a regular volume.
+    """
+    if is_image(path):
+        return CTReading(read_image(path))
+    catalog = scan([path])
+    if not catalog.series:
+        raise InputRefusedError(_nothing_found(catalog))
+    if len(catalog.patients) > 1:
+        raise InputRefusedError(
+            f"The source holds {len(catalog.patients)} patients, but one CT is read at a time; give one patient's folder, "
+            "or use axilla import for a cohort."
+        )
+    choice = choose_series(catalog.series, series_uid)
+    volume = read_series(choice.series).with_warnings(*choice.warnings)
+    key = choice.series.patient_key
+    return CTReading(volume, choice.info, choice.others, key, catalog.unread, catalog.notes)
+
+
+def _nothing_found(catalog: Catalog) -> str:
+    if not catalog.unread:
+        return "No file was found there; give a folder, ZIP or CD with the DICOM files of a chest CT."
+    reasons: dict[str, int] = {}
+    for item in catalog.unread:
+        reasons[item.reason] = reasons.get(item.reason, 0) + 1
+    told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda r: -r[1])[:3])
+    return (
+        f"None of the {len(catalog.unread)} files found is a readable DICOM image ({told}); give the DICOM files of a chest CT."
+    )
