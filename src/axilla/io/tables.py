@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,6 @@ from axilla._version import __version__
 from axilla.errors import InputRefusedError, InvalidValueError
 from axilla.io.files import replacing, write_json
 from axilla.node import Node
-from axilla.radiomics import FEATURE_NAMES
 from axilla.table import ID_COLUMNS, NONFINITE, OK, STATUS_COLUMNS, FeatureTable
 
 SCHEMA = 1
@@ -148,8 +147,8 @@ def read_features(path: Path) -> FeatureTable:
             except InvalidValueError as error:
                 raise InputRefusedError(f"{path.name}: {error}") from error
     raise InputRefusedError(
-        f"{path.name} is not a feature table axilla knows: expected columns like patient_id, node_id, label, {FEATURE_NAMES[0]}; "
-        "PyRadiomics' batch CSV, or the table of Slicer's Radiomics module."
+        f"{path.name} is not a feature table axilla knows: expected columns like patient_id, node_id, label, "
+        "original_shape_Elongation; PyRadiomics' batch CSV, or the table of Slicer's Radiomics module."
     )
 
 
@@ -227,8 +226,10 @@ def _with_status(frame: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
     numbers = frame[list(features)].apply(pd.to_numeric, errors="coerce")
     finite = np.isfinite(numbers.to_numpy(dtype=np.float64))
     reasons = ["; ".join(name for name, good in zip(features, row, strict=True) if not good) for row in finite]
-    status: Mapping[str, object] = {"feature_status": np.where(finite.all(axis=1), OK, NONFINITE), "reason": reasons}
-    return frame.drop(columns=list(features)).join(numbers).assign(**status)
+    result = frame.drop(columns=list(features)).join(numbers)
+    result["feature_status"] = np.where(finite.all(axis=1), OK, NONFINITE)
+    result["reason"] = reasons
+    return result
 
 
 def _stem_of(value: object) -> str:

@@ -20,16 +20,19 @@ Result = TypeVar("Result")
 def run_jobs(
     function: Callable[[Task], Result],
     tasks: Sequence[Task],
-    jobs: int,
+    jobs: int | None,
     stage: str,
     progress: Progress,
     finished: Callable[[Task, Result], None] | None = None,
 ) -> list[tuple[Task, Result]]:
-    """Call `function` (importable, side effects on files only) on every task; `finished` is called here as each one ends.
+    """Call `function` (importable, side effects on files only) on every task, `jobs` at a time (default: one a core).
+
+    `finished` is called in this process as each one ends.
 
     An exception ends the run and is raised here; what one patient's data may break, `function` itself must catch and return.
     """
     finished = finished or _nothing
+    jobs = jobs or os.cpu_count() or 1
     progress(stage, 0, len(tasks))
     results: dict[int, Result] = {}
     if jobs <= 1 or len(tasks) <= 1:

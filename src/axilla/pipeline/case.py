@@ -14,7 +14,7 @@ from axilla.anatomy import find_anatomy
 from axilla.anatomy.context import context_masks
 from axilla.atlas import Atlas, build_atlas
 from axilla.errors import AxillaError, InputRefusedError
-from axilla.figures import node_picture
+from axilla.figures import SMALL, node_picture
 from axilla.io.atlas import write_atlas
 from axilla.io.dicom import read_series, scan
 from axilla.io.files import write_bytes, write_json
@@ -99,12 +99,12 @@ def measure(located: Located, settings: CaseSettings, patient_id: str, progress:
     return table
 
 
-def write_located(located: Located, atlas: Atlas, folder: Path) -> None:
-    """``nodes.nii.gz``, ``nodes.csv``, ``atlas.json``, ``atlas.glb``."""
+def write_located(located: Located, atlas: Atlas, folder: Path, groups: Mapping[str, int] | None = None) -> None:
+    """``nodes.nii.gz``, ``nodes.csv``, ``atlas.json``, ``atlas.glb``; `groups` by node_id color the nodes."""
     is_synthetic = located.volume.acquisition.is_synthetic
     write_labels(located.segmentation.to_labels(), folder / "nodes.nii.gz")
     write_table(nodes_frame(located.nodes), folder / "nodes.csv", "nodes", is_synthetic=is_synthetic)
-    write_atlas(atlas, folder)
+    write_atlas(atlas, folder, groups)
 
 
 def write_measured(table: FeatureTable, located: Located, path: Path) -> None:
@@ -166,7 +166,8 @@ def _read_chosen(series: SeriesRow) -> Volume:
 def write_pictures(located: Located, folder: Path) -> None:
     """One PNG per node, for the report."""
     for node in located.nodes:
-        write_bytes(folder / f"{node.node_id}.png", node_picture(located.volume, located.segmentation, node))
+        drawing = node_picture(located.volume, located.segmentation, node, settings=SMALL)
+        write_bytes(folder / drawing.file_name, drawing.data)
 
 
 def describe_ct(located: Located) -> dict[str, Any]:

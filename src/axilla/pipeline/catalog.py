@@ -1,7 +1,7 @@
 """``axilla import``: from DICOM sources and a clinical sheet to a study's catalog.
 
-Patients are those of the clinical sheet, in its order, then those of the DICOM files that the sheet does not know. Pseudonyms are given
-once and kept: importing again, with more sources, adds.
+Patients are those of the clinical sheet, in its order, then those of the DICOM files that the sheet does not know. Pseudonyms are
+given once and kept: importing again, with more sources, adds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from pathlib import Path
 
 from axilla.cohort import Patient
 from axilla.errors import InputRefusedError
-from axilla.io.dicom import Catalog, Series, choose_series, scan
+from axilla.io.dicom import Catalog, Series, SeriesInfo, choose_series, scan
+from axilla.io.dicom.choose import refusal_reason
 from axilla.io.study import SeriesRow, StudyFolder, read_clinical_sheet
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
@@ -66,7 +67,7 @@ def _by_hospital_id(catalog: Catalog) -> Mapping[str, tuple[Series, ...]]:
         hospital_id = series[0].first.hospital_id
         if hospital_id in found:
             raise InputRefusedError(
-                "Several patients in these sources have the same or no PatientID; import them one by one, after giving each an ID of its own."
+                "Several patients in these sources have the same PatientID, or none; give each an ID of its own and import again."
             )
         found[hospital_id] = series
     return found
@@ -85,13 +86,22 @@ def _pseudonyms(existing: Mapping[str, str], hospital_ids: Sequence[str]) -> dic
 
 def _series_rows(patient_id: str, series: Sequence[Series]) -> list[SeriesRow]:
     """The chosen series, and the others with the reason why not."""
-    choice = choose_series(series)
-    rows = []
-    for one, info in choice.entries:
-        files = tuple(dict.fromkeys(str(item.source.path) for item in one.slices))
-        text = f"{info.n_slices} slices, {info.plane or 'oblique'}, {info.description or info.modality}"
-        rows.append(SeriesRow(patient_id, one.choice_id, not info.reason, info.reason, files, info.n_slices, text))
+    try:
+        choice = choose_series(series)
+    except InputRefusedError:
+        return [_row(patient_id, one, one.info, refusal_reason(one)) for one in series]
+    others = {info.series_uid: info for info in choice.others}
+    rows = [_row(patient_id, choice.series, choice.info, "")]
+    rows += [
+        _row(patient_id, one, others[one.choice_id], others[one.choice_id].reason) for one in series if one is not choice.series
+    ]
     return rows
+
+
+def _row(patient_id: str, series: Series, info: SeriesInfo, reason: str) -> SeriesRow:
+    files = tuple(dict.fromkeys(str(item.source.path) for item in series.slices))
+    text = f"{info.n_slices} slices, {info.plane or 'oblique'}, {info.description or info.modality}"
+    return SeriesRow(patient_id, series.choice_id, not reason, reason, files, info.n_slices, text)
 
 
 def _outcome(
@@ -113,7 +123,8 @@ def _outcome(
         "notes": list(catalog.notes),
     }
     lines = (
-        f"{len(patients)} patients, {len(chosen)} with a chosen CT series, {len(others)} other series, {len(catalog.unread)} other files",
+        f"{len(patients)} patients, {len(chosen)} with a chosen CT series; {len(others)} other series, "
+        f"{len(catalog.unread)} files not used",
         *(f"not chosen: {row.patient_id}: {row.description}: {row.reason}" for row in others),
         *(f"no usable CT: {patient_id}" for patient_id in without),
         *catalog.notes,

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from axilla.figures import overview, node_picture
+from axilla.atlas import Atlas
+from axilla.figures import contact_sheet, node_picture, overview
 from axilla.io import CTReading, read_ct
 from axilla.io.exchange import read_mask
 from axilla.io.files import write_text
 from axilla.io.models import read_model
 from axilla.io.tables import write_table
-from axilla.model import Model, PatientRule, PredictSettings, apply_patient_rule, predict, withheld_reason
+from axilla.model import Model, PatientRule, apply_patient_rule, model_to_dict, predict, withheld_reason
+from axilla.node import SIDES
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
 from axilla.pipeline.case import (
-    CaseSettings,
     Located,
     build,
     describe_nodes,
+    feature_settings,
     locate_nodes,
     measure,
     write_located,
     write_measured,
 )
-from axilla.radiomics import RadiomicsSettings
+from axilla.pipeline.reporting import versions
+from axilla.pipeline.settings import CaseSettings, plain_settings
 from axilla.report import PredictionReport, render_prediction
+from axilla.table import FeatureTable
 
 PSEUDONYM = "P0001"
 """The patient of a single CT; its own identifiers never enter a result."""
@@ -98,26 +101,142 @@ def predict_ct(
         brought = read_mask(mask, volume.geometry)
         located = describe_nodes(volume, brought.segmentation, brought.notes, settings)
     table = measure(located, settings, PSEUDONYM, progress)
-    withheld = withheld_reason(
-        model, is_synthetic_input=volume.acquisition.is_synthetic, allow_synthetic_model=allow_synthetic_model
-    )
+    judged = _judge(model, table, located, settings, allow_synthetic_model)
+    atlas = build(located, settings, progress)
+    progress("write report", 0, 1)
+    page = _report(reading, located, atlas, model, judged, settings)
+    is_synthetic = volume.acquisition.is_synthetic or (model.provenance.is_synthetic and not judged.withheld)
+    write_located(located, atlas, out, judged.groups)
+    write_measured(table, located, out / "features.csv")
+    write_table(judged.predictions, out / "predictions.csv", "predictions", is_synthetic=is_synthetic)
+    write_table(judged.patients, out / "patients.csv", "patients", is_synthetic=is_synthetic)
+    write_text(out / "report.html", page)
+    progress("write report", 1, 1)
+    return _prediction_outcome(reading, located, model, judged, out)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What the model says of a CT's nodes, or why it says nothing."""
+
+    predictions: pd.DataFrame
+    patients: pd.DataFrame
+    withheld: str
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """Group by node, of the nodes that have one."""
+        given = self.predictions.dropna(subset=["group"])
+        return dict(zip(given["node_id"], given["group"].astype(int), strict=True))
+
+
+def _judge(model: Model, table: FeatureTable, located: Located, settings: CaseSettings, allow_synthetic_model: bool) -> _Judged:
+    is_synthetic = located.volume.acquisition.is_synthetic
+    withheld = withheld_reason(model, is_synthetic_input=is_synthetic, allow_synthetic_model=allow_synthetic_model)
     predictions = predict(model, table, withheld=withheld, feature_settings=feature_settings(settings.radiomics))
     sides = {(PSEUDONYM, node.node_id): node.side for node in located.nodes}
     patients = apply_patient_rule(predictions, PatientRule(), node_sides=sides, patient_ids=[PSEUDONYM])
-    atlas = build(located, settings, progress)
-    progress("write report", 0, 1)
-    write_located(located, atlas, out)
-    write_measured(table, located, out / "features.csv")
-    is_synthetic = volume.acquisition.is_synthetic or (model.provenance.is_synthetic and not withheld)
-    write_table(predictions, out / "predictions.csv", "predictions", is_synthetic=is_synthetic)
-    write_table(patients, out / "patients.csv", "patients", is_synthetic=is_synthetic)
-    progress("write report", 1, 1)
-    return Outcome({}, ())
+    return _Judged(predictions, patients, withheld)
 
 
-def feature_settings(settings: RadiomicsSettings) -> dict[str, str | float | bool | None]:
-    """The feature settings as a model records them: plain values only."""
-    flat = {}
-    for name, value in dataclasses.asdict(settings).items():
-        flat[name] = value if isinstance(value, str | float | int | bool | None) else str(value)
-    return flat
+def _report(reading: CTReading, located: Located, atlas: Atlas, model: Model, judged: _Judged, settings: CaseSettings) -> str:
+    volume, nodes, groups = located.volume, located.nodes, judged.groups
+    pictures = {node.node_id: node_picture(volume, located.segmentation, node, groups.get(node.node_id)) for node in nodes}
+    return render_prediction(
+        PredictionReport(
+            geometry=volume.geometry,
+            acquisition=volume.acquisition,
+            nodes=nodes,
+            coverage=located.coverage,
+            pictures=pictures,
+            overview=overview(atlas, groups) if atlas.meshes else None,
+            contact_sheet=contact_sheet(volume, located.segmentation, nodes, groups) if nodes else None,
+            predictions=judged.predictions,
+            patients=judged.patients,
+            model=model_to_dict(model),
+            withheld_reason=judged.withheld,
+            warnings=_all_warnings(reading, located, model, judged),
+            settings={name: plain_settings(getattr(settings, name)) for name in ("locate", "radiomics", "atlas")},
+            versions=versions(),
+            patient_id=PSEUDONYM,
+        )
+    )
+
+
+def _all_warnings(reading: CTReading, located: Located, model: Model, judged: _Judged) -> tuple[str, ...]:
+    own = [] if judged.withheld else _model_warnings(model, located)
+    return tuple(dict.fromkeys((*own, *located.warnings, *reading.notes)))
+
+
+def _model_warnings(model: Model, located: Located) -> list[str]:
+    sentences = list(model.warnings)
+    if model.provenance.is_synthetic:
+        real = "" if located.volume.acquisition.is_synthetic else " and this CT is not"
+        sentences.insert(
+            0, f"The model was trained on synthetic data{real}: groups and scores here only show how the software works."
+        )
+    return sentences
+
+
+def _prediction_outcome(reading: CTReading, located: Located, model: Model, judged: _Judged, out: Path) -> Outcome:
+    warnings = _all_warnings(reading, located, model, judged)
+    result = {
+        **_located_result(located, reading, out),
+        "groups": judged.groups,
+        "withheld": judged.withheld,
+        "patients": json.loads(judged.patients.to_json(orient="records")),
+        "report": str(out / "report.html"),
+        "warnings": list(warnings),
+    }
+    rows = judged.predictions.set_index("node_id")
+    lines = [
+        *_node_lines(located, rows),
+        *(f"side {row.side}: {row.call} by the rule '{row.rule}'" for row in judged.patients.itertuples()),
+        *([judged.withheld] if judged.withheld else []),
+        *(f"warning: {sentence}" for sentence in warnings),
+        "Research use only; not a medical device.",
+        f"report: {out / 'report.html'}",
+    ]
+    return Outcome(result, tuple(lines))
+
+
+def _read(ct: Path, series_uid: str | None, progress: Progress) -> CTReading:
+    progress("read CT", 0, 1)
+    reading = read_ct(ct, series_uid)
+    progress("read CT", 1, 1)
+    return reading
+
+
+def _located_result(located: Located, reading: CTReading, out: Path) -> dict[str, Any]:
+    return {
+        "folder": str(out),
+        "nodes": len(located.nodes),
+        "by_side": {side: sum(node.side == side for node in located.nodes) for side in SIDES},
+        "coverage": dict(located.coverage),
+        "warnings": list(dict.fromkeys((*located.warnings, *reading.notes))),
+        "other_series": [{"series_uid": info.series_uid, "reason": info.reason} for info in reading.others],
+    }
+
+
+def _node_lines(located: Located, predictions: pd.DataFrame | None = None) -> list[str]:
+    """One line per node, largest detail a terminal shows."""
+    head = f"{'node':<6}{'level':<7}{'short':>7}{'long':>7} mm{'volume':>9} mm3{'mean':>6} HU{'detection':>11}"
+    lines = [head + ("" if predictions is None else f"{'group':>7}{'score':>8}")]
+    for node in located.nodes:
+        text = f"{node.node_id:<6}{node.level or '-':<7}{node.short_axis_mm:>7.1f}{node.long_axis_mm:>7.1f}   "
+        text += f"{node.volume_mm3:>9.0f}    {node.mean_hu:>6.0f}   {node.detection_score:>11.2f}"
+        if predictions is not None:
+            group, score = predictions.loc[node.node_id, ["group", "score"]]
+            text += f"{'-' if pd.isna(group) else group:>7}{'-' if pd.isna(score) else f'{score:.2f}':>8}"
+        lines.append(text)
+    return lines
+
+
+def _located_lines(located: Located, reading: CTReading) -> tuple[str, ...]:
+    return (
+        *_node_lines(located),
+        *(f"axilla {side}: {answer}" for side, answer in located.coverage.items()),
+        *(f"warning: {sentence}" for sentence in dict.fromkeys((*located.warnings, *reading.notes))),
+        *(f"series not chosen: {info.description or info.modality}: {info.reason}" for info in reading.others),
+        "Research use only; not a medical device.",
+    )

@@ -34,7 +34,12 @@ class Simulation:
 
 
 def simulate(
-    out: Path, n_patients: int, seed: int, settings: CohortSettings | None = None, jobs: int = 1, progress: Progress = silent
+    out: Path,
+    n_patients: int,
+    seed: int,
+    settings: CohortSettings | None = None,
+    jobs: int | None = None,
+    progress: Progress = silent,
 ) -> Simulation:
     """Write a synthetic study; a patient whose files are complete is not made again.
 
@@ -43,7 +48,7 @@ def simulate(
     settings = settings or CohortSettings()
     plans = plan_cohort(n_patients, seed, settings)
     tasks = [_Task(out, plan) for plan in plans]
-    frames = [frame for _task, frame in run_jobs(_write_patient, tasks, jobs, "simulate", progress)]
+    frames = [frame for _task, frame in run_jobs(_write_patient, tasks, jobs, "simulate patients", progress)]
     write_table(_clinical_frame(plans), out / "clinical.csv", "clinical", is_synthetic=True)
     write_table(pd.concat(frames, ignore_index=True), out / "truth" / "nodes.csv", "truth nodes", is_synthetic=True)
     description = {
@@ -65,7 +70,7 @@ class _Task:
 
 
 def _write_patient(task: _Task) -> pd.DataFrame:
-    plan, name = task.plan, task.plan.patient.patient_id
+    plan, name = task.plan, _hospital_id(task.plan)
     case = render(plan)
     write_ct(case.volume, task.out / "dicom" / name, patient_id=name)
     write_labels(case.truth.to_labels(), task.out / "truth" / f"{name}.nii.gz")
@@ -77,13 +82,18 @@ def _write_patient(task: _Task) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _hospital_id(plan: PatientPlan) -> str:
+    """What a hospital would call the patient; the study gives pseudonyms of its own."""
+    return "SIM" + plan.patient.patient_id.removeprefix("P")
+
+
 def _clinical_frame(plans: Sequence[PatientPlan]) -> pd.DataFrame:
     """The clinical sheet as ``io.study.read_clinical_sheet`` reads it."""
     rows = []
     for plan in plans:
         patient = plan.patient
         fixed = {
-            "patient_id": patient.patient_id,
+            "patient_id": _hospital_id(plan),
             "operated_side": patient.operated_side,
             "clinical_n": patient.clinical,
             "nodes_examined": patient.nodes_examined,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +70,7 @@ def run_study(root: Path, *, jobs: int | None = None, progress: Progress = silen
         cohort = screen(database.patients())
         series = {row.patient_id: row for row in database.series() if row.is_chosen}
         reasons = {row.patient_id: row.reason for row in database.series() if not row.is_chosen}
-    failed = _run_cases(folder, cohort, series, reasons, settings, jobs or os.cpu_count() or 1, progress)
+    failed = _run_cases(folder, cohort, series, reasons, settings, jobs, progress)
     progress("train, predict, evaluate", 0, 1)
     results = _learn(folder, cohort, failed, settings)
     _write_results(folder, results)
@@ -107,7 +106,7 @@ def _run_cases(
     series: Mapping[str, SeriesRow],
     reasons: Mapping[str, str],
     settings: StudySettings,
-    jobs: int,
+    jobs: int | None,
     progress: Progress,
 ) -> dict[str, str]:
     """Work through the included patients; those that failed, and why."""
