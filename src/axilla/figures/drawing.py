@@ -112,9 +112,9 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(width_in: float, height_in: float) -> Figure:
-    """An empty figure that belongs to no window."""
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+def new_figure(width_in: float, height_in: float, *, is_arranged: bool = True) -> Figure:
+    """An empty figure that belongs to no window; its panels are arranged to fit unless `is_arranged` is false."""
+    figure = Figure(figsize=(width_in, height_in), layout="constrained" if is_arranged else "none")
     FigureCanvasAgg(figure)
     return figure
 

@@ -56,17 +56,17 @@ def shape_in_words(characterization: pd.DataFrame | None) -> list[str]:
     """
     if characterization is None or characterization.empty:
         return []
-    rows = characterization.set_index("feature")
+    means = {str(row["feature"]): (float(row["mean_1"]), float(row["mean_2"])) for row in characterization.to_dict("records")}
     sentences = []
     for feature in ROUNDNESS:
-        if feature not in rows.index:
+        if feature not in means:
             continue
-        low, high = float(rows.loc[feature, "mean_1"]), float(rows.loc[feature, "mean_2"])
-        rounder, flatter = (2, 1) if high > low else (1, 2)
+        mean_1, mean_2 = means[feature]
+        rounder, flatter = (2, 1) if mean_2 > mean_1 else (1, 2)
         name = feature.rpartition("_")[2]
         sentences.append(
-            f"{name} is higher in Group {rounder} (mean z {max(low, high):+.2f} against {min(low, high):+.2f}): nodes of Group "
-            f"{rounder} are rounder in this respect, those of Group {flatter} "
+            f"{name} is higher in Group {rounder} (mean z {max(means[feature]):+.2f} against {min(means[feature]):+.2f}): "
+            f"nodes of Group {rounder} are rounder in this respect, those of Group {flatter} "
             f"{'flatter' if name == 'Flatness' else 'longer'}."
         )
     return sentences

@@ -21,7 +21,7 @@ from axilla.node import SIDES, Node
 from axilla.report.methods import methods_sentences, shape_in_words
 from axilla.report.nouns import PredictionReport, StudyReport
 
-DASH = "–"
+DASH = "\u2013"
 """Shown where there is no value."""
 
 SIDE_NAMES = {"R": "right", "L": "left"}
@@ -132,8 +132,8 @@ def _with_slice_warning(warnings: Sequence[str], spacing_mm: float) -> list[str]
     unique = list(dict.fromkeys(warnings))
     if spacing_mm > THICK_SLICE_MM and not any("slice" in sentence.lower() for sentence in unique):
         unique.append(
-            f"Slices are {spacing_mm:g} mm apart: nodes below about {2 * spacing_mm:g} mm may be missed, and shape and texture are "
-            "measured on interpolated slices."
+            f"Slices are {spacing_mm:g} mm apart: nodes below about {2 * spacing_mm:g} mm may be missed, and shape and texture "
+            "are measured on interpolated slices."
         )
     return unique
 
@@ -177,7 +177,7 @@ def _node_row(report: PredictionReport, node: Node) -> dict[str, Any]:
     if report.predictions is not None:
         rows = report.predictions[report.predictions["node_id"] == node.node_id].to_dict("records")
         found = {str(key): value for key, value in rows[0].items()} if rows else {}
-    group = found.get("group")
+    group: Any = found.get("group")
     return {
         "node": node,
         "group": None if _is_missing(group) else int(group),
