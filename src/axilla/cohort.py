@@ -9,6 +9,7 @@ The words follow Qu et al. 2024 (doi 10.1097/JS9.0000000000001778):
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -92,28 +93,36 @@ class Patient:
 class Criterion:
     """One eligibility rule on one column of the clinical sheet.
 
-    A patient fails when the value is missing, not among `allowed` (if given), or above `at_most` (if given).
+    A patient fails when the value is missing, not among `allowed` (if given), below `at_least` or above `at_most` (if given).
     """
 
     name: str
     column: str
     reason: str
     allowed: tuple[str, ...] = ()
+    at_least: float | None = None
     at_most: float | None = None
 
     def is_met(self, patient: Patient) -> bool:
         """Whether the patient passes."""
+        return not self.failure(patient)
+
+    def failure(self, patient: Patient) -> str:
+        """Why the patient fails, empty if not; a missing or unreadable value is told apart from one that excludes."""
         value = patient.facts.get(self.column, "").strip()
         if not value:
-            return False
+            return f"{self.column} not given"
         if self.allowed and value not in self.allowed:
-            return False
-        if self.at_most is None:
-            return True
+            return self.reason
+        if self.at_least is None and self.at_most is None:
+            return ""
         try:
-            return float(value) <= self.at_most
+            number = float(value)
         except ValueError:
-            return False
+            return f"{self.column} is not a number"
+        low = -math.inf if self.at_least is None else self.at_least
+        high = math.inf if self.at_most is None else self.at_most
+        return "" if low <= number <= high else self.reason
 
 
 PAPER_CRITERIA = (
@@ -121,7 +130,7 @@ PAPER_CRITERIA = (
     Criterion("surgery", "surgery", "no axillary surgery (ALND or SLNB)", allowed=("ALND", "SLNB", "SLNB+ALND")),
     Criterion("ct_contrast", "ct_contrast", "no contrast-enhanced chest CT", allowed=("yes",)),
     Criterion("ct_quality", "ct_quality", "CT incomplete, of poor quality, or made elsewhere", allowed=("good",)),
-    Criterion("ct_interval", "ct_days_before_surgery", "CT more than 31 days before surgery", at_most=31),
+    Criterion("ct_interval", "ct_days_before_surgery", "CT not within 31 days before surgery", at_least=0, at_most=31),
     Criterion("bilateral", "bilateral", "bilateral breast cancer", allowed=("no",)),
     Criterion("neoadjuvant", "neoadjuvant", "neoadjuvant therapy before surgery", allowed=("no",)),
     Criterion("distant_metastasis", "distant_metastasis", "distant metastasis", allowed=("no",)),
@@ -159,10 +168,18 @@ def screen(patients: Iterable[Patient], criteria: tuple[Criterion, ...] = PAPER_
     """Apply the eligibility criteria, then ask for what the study cannot do without: side, assessment, pathology.
 
     A patient is excluded with the first reason met, in the order of `criteria`.
+
+    Raises
+    ------
+    InvalidValueError
+        If a pseudonym is given twice.
     """
-    included, excluded = [], {}
+    included: list[Patient] = []
+    excluded: dict[str, str] = {}
     for patient in patients:
-        reason = next((c.reason for c in criteria if not c.is_met(patient)), "") or _missing_fact(patient)
+        if patient.patient_id in excluded:
+            raise InvalidValueError(f"Patient pseudonyms must be unique; more than once: {patient.patient_id}.")
+        reason = next(filter(None, (criterion.failure(patient) for criterion in criteria)), "") or _missing_fact(patient)
         if reason:
             excluded[patient.patient_id] = reason
         else:

@@ -215,6 +215,10 @@ class Node:
             )
         if not self.volume_mm3 > 0:
             raise InvalidValueError(f"Node {self.node_id}: expected a positive volume, got {self.volume_mm3} mm3.")
+        if not np.isfinite([*self.center_xyz_mm, self.mean_hu]).all():
+            raise InvalidValueError(
+                f"Node {self.node_id}: expected a finite center and mean HU, got {self.center_xyz_mm} and {self.mean_hu}."
+            )
         object.__setattr__(self, "measurements", MappingProxyType(dict(self.measurements)))
 
 
