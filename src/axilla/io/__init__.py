@@ -57,12 +57,13 @@ def read_ct(path: Path, series_uid: str | None = None) -> CTReading:
     catalog = scan([path])
     if not catalog.series:
         raise InputRefusedError(_nothing_found(catalog))
-    if len(catalog.patients) > 1:
+    with_ct = {key: found for key, found in catalog.patients.items() if any(s.is_ct for s in found)}
+    if len(with_ct) > 1:
         raise InputRefusedError(
-            f"The source holds {len(catalog.patients)} patients, but one CT is read at a time; give one patient's folder, "
+            f"The source holds CT of {len(with_ct)} patients, but one CT is read at a time; give one patient's folder, "
             "or use axilla import for a cohort."
         )
-    choice = choose_series(catalog.series, series_uid)
+    choice = choose_series(next(iter(with_ct.values()), catalog.series), series_uid)
     volume = read_series(choice.series).with_warnings(*choice.warnings)
     key = choice.series.patient_key
     return CTReading(volume, choice.info, choice.others, key, catalog.unread, catalog.notes)

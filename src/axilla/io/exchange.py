@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
-from pydicom.pixels import pixel_array
+from pydicom.pixels.utils import pixel_array
 
 from axilla.errors import InputRefusedError, InvalidValueError
 from axilla.io.contours import Contour, draw
@@ -145,7 +145,7 @@ def _onto(source: Segmentation, target: Geometry, resample: bool) -> MaskReading
         lost = sum(s.n_voxels for s in source.segments) - sum(s.n_voxels for s in moved)
         if lost and not resample:
             raise InputRefusedError(f"{lost} voxel(s) of the mask lie outside the CT; give the CT that it was drawn on.")
-        notes = ("The mask's grid is the CT's, cropped or turned; it was brought over voxel by voxel.",)
+        notes: tuple[str, ...] = ("The mask's grid is the CT's, cropped or turned; it was brought over voxel by voxel.",)
         if lost:
             notes += (f"{lost} voxel(s) of the mask lie outside the CT and were left out.",)
         result = Segmentation(target, moved)

@@ -25,6 +25,8 @@ SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 _WRITTEN = (".nii.gz", ".nii", ".nrrd", ".mha")
 """Endings written: one file each, so that replacing it is atomic."""
 
+_Reader: Any = sitk.ImageFileReader  # SimpleITK carries no usable types
+
 _SYNTHETIC_KEYS = ("descrip", "intent_name", "ITK_FileNotes", "axilla_synthetic")
 _SYNTHETIC_WORD = "SYNTHETIC axilla"
 
@@ -103,7 +105,7 @@ def write_labels(labels: Labels, path: Path) -> None:
     _write(image, path)
 
 
-def metadata(image: sitk.Image) -> dict[str, str]:
+def metadata(image: Any) -> dict[str, str]:
     """The header's key-value pairs."""
     return {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
 
@@ -144,14 +146,14 @@ def whole_numbers(array: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
     return np.ascontiguousarray(array.astype(np.uint16))
 
 
-def _open(path: Path) -> sitk.Image:
+def _open(path: Path) -> Any:
     if not path.is_file():
         raise InputRefusedError("The image file does not exist; check the path.")
     if not is_image(path):
         raise InputRefusedError(f"An image file's name must end in one of {', '.join(SUFFIXES)}.")
     if path.stat().st_size == 0:
         raise InputRefusedError("The image file is empty; copy it again.")
-    reader = sitk.ImageFileReader()
+    reader = _Reader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
@@ -166,7 +168,7 @@ def _open(path: Path) -> sitk.Image:
     return image
 
 
-def _read(path: Path) -> sitk.Image:
+def _read(path: Path) -> Any:
     image = _open(path)
     if image.GetDimension() != 3:
         raise InputRefusedError(
@@ -188,7 +190,7 @@ def _check_directions(direction: tuple[float, ...], dimension: int) -> None:
         )
 
 
-def _geometry(image: sitk.Image) -> Geometry:
+def _geometry(image: Any) -> Geometry:
     x, y, z = image.GetSize()
     rows = np.asarray(image.GetDirection()).reshape(3, 3).tolist()
     try:
@@ -234,15 +236,15 @@ def _marked_synthetic(volume: Volume) -> Volume:
     return replace(volume, acquisition=replace(volume.acquisition, is_synthetic=True))
 
 
-def _to_sitk(array: npt.NDArray[Any], geometry: Geometry) -> sitk.Image:
-    image = sitk.GetImageFromArray(np.ascontiguousarray(array))
+def _to_sitk(array: npt.NDArray[Any], geometry: Geometry) -> Any:
+    image: Any = sitk.GetImageFromArray(np.ascontiguousarray(array))
     image.SetSpacing(geometry.spacing_xyz_mm)
     image.SetOrigin(geometry.origin_xyz_mm)
     image.SetDirection(np.asarray(geometry.direction).ravel().tolist())
     return image
 
 
-def _write(image: sitk.Image, path: Path) -> None:
+def _write(image: Any, path: Path) -> None:
     if not path.name.lower().endswith(_WRITTEN):
         raise InputRefusedError(f"An image is written as one of {', '.join(_WRITTEN)}; give the file such an ending.")
     with replacing(path) as temporary:

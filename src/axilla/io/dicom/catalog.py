@@ -288,7 +288,7 @@ def _split_repeated(stack: list[SliceHeader]) -> list[list[SliceHeader]]:
     if not _repeats(stack):
         return [stack]
     properties: list[Callable[[SliceHeader], Hashable]] = [
-        *[lambda s, i=i: s.phase[i] for i in range(len(stack[0].phase))],  # type: ignore[misc]
+        *[lambda s, i=i: s.phase[i] for i in range(len(stack[0].phase))],
         lambda s: s.image_type,
         lambda s: (s.image_type, s.phase),
         lambda s: (s.acquisition.kvp, s.acquisition.slice_thickness_mm),

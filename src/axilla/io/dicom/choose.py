@@ -84,7 +84,8 @@ def refusal_reason(series: Series) -> str:
     first = series.first
     words = " ".join([*first.image_type, first.description.upper()])
     if not series.is_ct:
-        return f"not CT ({first.modality or 'unknown modality'})"
+        cut = "; also cut off" if first.is_truncated else ""
+        return f"not CT ({first.modality or 'unknown modality'}){cut}"
     if "LOCALIZER" in first.image_type or "SCOUT" in words or "TOPOGRAM" in words:
         return "localizer (scout image)"
     if first.rescale_type not in HU_TYPES:

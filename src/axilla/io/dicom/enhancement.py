@@ -21,6 +21,8 @@ from skimage.morphology import convex_hull_image
 
 from axilla.volume import BoolArray, FloatArray, Geometry, to_canonical
 
+_convex_hull: Any = convex_hull_image  # scikit-image carries no types
+
 
 @dataclass(frozen=True)
 class EnhancementSettings:
@@ -46,22 +48,31 @@ class EnhancementSettings:
     """Quantile of the region's HU taken for blood."""
     least_slices: int = 3
     """Fewest slices a measurement rests on."""
+    least_extent_mm: float = 30.0
+    """mm along the body over which they must be spread; a few neighboring slices may show liver for heart."""
 
 
 def measure_enhancement(array: npt.NDArray[Any], geometry: Geometry, settings: EnhancementSettings | None = None) -> float | None:
     """HU of blood in heart and great vessels; ``None`` where no chest is seen (no lung on both sides in enough slices)."""
     settings = settings or EnhancementSettings()
     values = [value for value in _per_slice(array, geometry, settings) if value is not None]
-    return float(np.median(values)) if len(values) >= settings.least_slices else None
+    canonical = geometry.canonical()
+    step_mm = _step_z(canonical.shape_zyx[0], settings) * canonical.spacing_xyz_mm[2]
+    needed = max(settings.least_slices, settings.least_extent_mm / step_mm)
+    return float(np.median(values)) if len(values) >= needed else None
 
 
 def _per_slice(array: npt.NDArray[Any], geometry: Geometry, settings: EnhancementSettings) -> list[float | None]:
     canonical, grid = to_canonical(array, geometry), geometry.canonical()
     _, y_mm, x_mm = grid.spacing_zyx_mm
     step_yx = (max(1, round(settings.pixel_mm / y_mm)), max(1, round(settings.pixel_mm / x_mm)))
-    step_z = max(1, -(-canonical.shape[0] // settings.max_slices))
+    step_z = _step_z(canonical.shape[0], settings)
     pixel_yx_mm = (step_yx[0] * y_mm, step_yx[1] * x_mm)
     return [_blood_hu(_block_mean(image, step_yx), pixel_yx_mm, settings) for image in canonical[step_z // 2 :: step_z]]
+
+
+def _step_z(n_slices: int, settings: EnhancementSettings) -> int:
+    return max(1, -(-n_slices // settings.max_slices))
 
 
 def _block_mean(image: npt.NDArray[Any], step_yx: tuple[int, int]) -> FloatArray:
@@ -75,7 +86,7 @@ def _blood_hu(image: FloatArray, pixel_yx_mm: tuple[float, float], settings: Enh
     lungs = _lungs(image, pixel_cm2, settings)
     if lungs is None:
         return None
-    hull = np.asarray(convex_hull_image(lungs), dtype=bool)
+    hull: BoolArray = _convex_hull(lungs)
     rows = np.flatnonzero(hull.any(axis=1))
     hull[int(rows[0] + settings.front_fraction * (rows[-1] - rows[0])) :] = False
     margin = max(1, round(settings.wall_mm / pixel_yx_mm[0]))

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
-from pydicom.pixels import pixel_array
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import UID
 
 from axilla.errors import InputRefusedError
 from axilla.io.dicom.catalog import Series
@@ -179,7 +180,7 @@ def _fill_syntax(dataset: Dataset) -> None:
     if not getattr(dataset, "file_meta", None) or "TransferSyntaxUID" not in dataset.file_meta:
         dataset.ensure_file_meta()
         little, implicit = dataset.is_little_endian, dataset.is_implicit_VR
-        dataset.file_meta.TransferSyntaxUID = (
+        dataset.file_meta.TransferSyntaxUID = UID(
             "1.2.840.10008.1.2" if implicit else ("1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2")
         )
 

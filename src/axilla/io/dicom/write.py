@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RLELossless
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, RLELossless
 
 from axilla.errors import InvalidValueError
 from axilla.io.files import replacing
@@ -96,9 +96,9 @@ def write_ct(
             dataset.save_as(temporary, enforce_file_format=True)
 
 
-def make_uid(*words: str) -> str:
+def make_uid(*words: str) -> UID:
     """A DICOM UID under 2.25 made from words: the same words give the same UID (PS3.5 annex B.2)."""
-    return f"2.25.{uuid.uuid5(_NAMESPACE, '/'.join(words)).int}"
+    return UID(f"2.25.{uuid.uuid5(_NAMESPACE, '/'.join(words)).int}")
 
 
 def _stored_values(volume: Volume, intercept_hu: int) -> npt.NDArray[np.int16]:
@@ -106,7 +106,7 @@ def _stored_values(volume: Volume, intercept_hu: int) -> npt.NDArray[np.int16]:
     limits = np.iinfo(np.int16)
     if stored.min() < limits.min or stored.max() > limits.max:
         raise InvalidValueError(f"HU {volume.array.min()}..{volume.array.max()} do not fit 16-bit DICOM pixels.")
-    return stored.astype("<i2")
+    return np.asarray(stored, dtype=np.dtype("<i2"))
 
 
 def _description(volume: Volume, text: str) -> str:
@@ -172,7 +172,7 @@ def _slice(shared: Dataset, volume: Volume, stored: npt.NDArray[np.int16], index
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = make_uid("axilla", "writer")
     meta.ImplementationVersionName = "AXILLA"
-    dataset = FileDataset(None, dict(shared), file_meta=meta, preamble=b"\0" * 128)
+    dataset = FileDataset("", dict(shared), file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPInstanceUID = uid
     position = volume.geometry.to_mm((index, 0, 0))
     dataset.ImagePositionPatient = [_ds(v) for v in position]
