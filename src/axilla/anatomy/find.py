@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from axilla.anatomy import morphology
 from axilla.anatomy.chest import Chest, find_body, find_chest
@@ -151,22 +152,33 @@ def _axilla(view: _Side, settings: AnatomySettings) -> BoolArray:
     shoulder = np.flatnonzero((chest.shoulder & view.half).any(axis=(1, 2)))
     if shoulder.size:
         bottom = max(bottom, shoulder[0] - settings.below_scapula_mm / spacing[0])
-    region &= ~_behind(chest.shoulder & view.half, settings.behind_scapula_mm / spacing[1])
+    region &= ~_behind(chest.shoulder & view.half, (front + back) / 2, settings.behind_scapula_mm / spacing[1])
     return np.asarray(region & (z <= top) & (z >= bottom))
 
 
-def _behind(shoulder: BoolArray, margin_vox: float) -> BoolArray:
-    """What lies behind the shoulder's bones: behind the bone of the same column, or of the nearest column that has bone."""
+def _behind(shoulder: BoolArray, middle: npt.NDArray[np.float64], margin_vox: float) -> BoolArray:
+    """What lies behind the scapula and humerus: behind the bone of the same column, or of the nearest column that has bone.
+
+    Bone wholly in front of the lungs' middle depth (row `middle` of each slice) is clavicle or coracoid and hides nothing.
+    """
     behind = np.zeros_like(shoulder)
-    rows = np.arange(shoulder.shape[1])[:, None]
-    slices = np.flatnonzero(shoulder.any(axis=(1, 2)))
-    if not slices.size:
-        return behind
-    for z in range(shoulder.shape[0]):
-        plane = shoulder[slices[np.abs(slices - z).argmin()]]
+    n_rows = shoulder.shape[1]
+    rows = np.arange(n_rows)[:, None]
+    fronts: dict[int, npt.NDArray[np.float64]] = {}
+    for z in np.flatnonzero(shoulder.any(axis=(1, 2))):
+        labels, n = ndimage.label(shoulder[z])
+        last = ndimage.maximum(np.broadcast_to(rows, labels.shape), labels, np.arange(1, n + 1))
+        plane = np.isin(labels, 1 + np.flatnonzero(np.asarray(last) > middle[z]))
         columns = np.flatnonzero(plane.any(axis=0))
-        first = np.interp(np.arange(plane.shape[1]), columns, plane.argmax(axis=0)[columns])
-        behind[z] = rows > first + margin_vox
+        if columns.size:
+            back_run = np.cumprod(np.cumsum(plane[::-1], axis=0) == 0, axis=0).sum(axis=0)
+            from_back = plane[::-1].copy()
+            from_back[np.arange(n_rows)[:, None] < back_run[None, :]] = True
+            front = n_rows - np.cumprod(from_back, axis=0).sum(axis=0)
+            fronts[int(z)] = np.interp(np.arange(plane.shape[1]), columns, front[columns])
+    slices = np.array(sorted(fronts))
+    for z in range(shoulder.shape[0] if slices.size else 0):
+        behind[z] = rows > fronts[int(slices[np.abs(slices - z).argmin()])] + margin_vox
     return behind
 
 

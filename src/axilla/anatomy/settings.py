@@ -51,7 +51,7 @@ class AnatomySettings:
     hull_margin_mm: float = 6.0
     """Beyond the line from the pectoral to the latissimus edge: nodes bulge a little over it."""
 
-    medial_share: float = 0.55
+    medial_share: float = 0.45
     """The axilla starts this far from the midline, as a share of the lungs' largest half width (level III lies here)."""
 
     depth_share: float = 0.97

@@ -27,8 +27,8 @@ class SideCrop:
         Row ``i * steps`` is native slice ``i`` of the box, unchanged but for noise.
     region : ndarray of bool
         The axilla on the same grid.
-    bones : ndarray of bool
-        Bones on the same grid (coarse).
+    walls : ndarray of bool
+        Bones, and the thorax out to the ribs, on the same grid (coarse).
     spacing : tuple of float
         Working spacing (z, y, x), mm.
     steps : int
@@ -44,7 +44,7 @@ class SideCrop:
     side: str
     hu: HuArray
     region: BoolArray
-    bones: BoolArray
+    walls: BoolArray
     spacing: TripleFloat
     steps: int
     box: SlicesZYX
@@ -57,6 +57,11 @@ class SideCrop:
     def threshold_hu(self) -> float:
         """Soft tissue against fat: halfway between the patient's own modes."""
         return (self.fat_hu + self.muscle_hu) / 2
+
+    @property
+    def is_enhanced(self) -> bool:
+        """Whether vessels can be told by their density."""
+        return bool(self.blood_hu > self.muscle_hu + 25)
 
     @property
     def voxel_mm3(self) -> float:
@@ -76,9 +81,9 @@ def crop_side(volume: Volume, anatomy: Anatomy, side: str, settings: LocateSetti
     hu = _with_slices_between(native, steps)
     spacing = (dz / steps, dy, dx)
     hu = _denoised(hu, region[box], spacing, steps, anatomy.fat_hu, settings)
-    bones = anatomy.grid.to_fine(anatomy.masks["bones"])[box]
+    walls = anatomy.grid.to_fine(anatomy.masks["bones"] | anatomy.masks["cage"])[box]
     return SideCrop(
-        side=side, hu=hu, region=_nearest_slices(region[box], steps), bones=_nearest_slices(bones, steps), spacing=spacing,
+        side=side, hu=hu, region=_nearest_slices(region[box], steps), walls=_nearest_slices(walls, steps), spacing=spacing,
         steps=steps, box=box, native_slice_mm=dz, fat_hu=anatomy.fat_hu, muscle_hu=anatomy.muscle_hu, blood_hu=anatomy.blood_hu,
     )  # fmt: skip
 

@@ -34,9 +34,9 @@ def enhancement(lump: Lump, crop: SideCrop) -> float:
     Partial volume lets a vessel of inscribed radius R keep about R^2 / (R^2 + b^2) of its enhancement, where b grows with
     the slice distance. 0 is muscle, 1 is a vessel; NaN where the scan is not enhanced.
     """
-    step = crop.blood_hu - crop.muscle_hu
-    if not step > 25:
+    if not crop.is_enhanced:
         return float("nan")
+    step = crop.blood_hu - crop.muscle_hu
     blur = 0.8 + 0.6 * crop.native_slice_mm
     kept = lump.radius_mm**2 / (lump.radius_mm**2 + blur**2)
     return (lump.peak_hu - crop.muscle_hu) / (step * kept)
@@ -52,8 +52,8 @@ def _compact(lump: Lump, crop: SideCrop) -> Score:
     r = lump.radius_mm
     parts = {
         "fat": below(-lump.fat_contact, -ramp(r, (2.5, 0.82), (4.5, 0.5)), 0.04),
-        "neck": below(lump.neck, ramp(r, (1.6, 0.5), (2.4, 0.65)), 0.06),
-        "wall": below(lump.wall_neck, 0.85, 0.06),
+        "neck": below(lump.neck, ramp(r, (1.6, 0.6), (2.4, 0.7)), 0.06),
+        "wall": 0.45 + 0.55 * below(lump.wall_neck, 0.85, 0.06),
         "round": below(lump.elongation, 2.8, 0.3),
         "solid": below(-lump.solidity, -0.45, 0.03) * below(-lump.ballness, -0.14, 0.02),
     } | _common(lump, crop, 0.25)
@@ -66,7 +66,7 @@ def _crescent(lump: Lump, crop: SideCrop) -> Score:
         "neck": below(lump.neck, 0.8, 0.05),
         "wall": below(lump.wall_neck, 0.7, 0.06),
         "round": below(-lump.lengths_mm[1] / (2 * lump.radius_mm), -1.6, 0.1) * below(-lump.bend, -1.45, 0.1),
-        "sheet": below(-lump.sheetness, -1.25, 0.06),
+        "sheet": below(-lump.sheetness, -1.0, 0.06),
         "solid": below(lump.radius_mm, 3.0, 0.2) * below(-lump.volume_mm3, -110, 15),
     } | _common(lump, crop, 0.05)
     return Score(0.8 * float(np.prod(list(parts.values()))) * _possible(lump, crop), parts)
@@ -80,15 +80,15 @@ def _common(lump: Lump, crop: SideCrop, density_floor: float) -> dict[str, float
     share = enhancement(lump, crop)
     density = 1.0 if np.isnan(share) else density_floor + (1 - density_floor) * below(share, 0.75, 0.1)
     return {
-        "size": below(-lump.radius_mm, -1.35, 0.08) * below(-diameter, -smallest, 0.05 * smallest),
-        "density": density * below(-darkness, -0.84, 0.03),
+        "size": below(-lump.radius_mm, -1.12, 0.08) * below(-diameter, -smallest, 0.05 * smallest),
+        "density": density * below(-darkness, -0.76, 0.03),
         "pad": below(-lump.pad_share, -0.3, 0.05),
     }
 
 
 def _possible(lump: Lump, crop: SideCrop) -> float:
     """0 for what cannot be a node."""
-    too_small = lump.volume_mm3 < 12 or lump.radius_mm < 1.25
+    too_small = lump.volume_mm3 < 12 or lump.radius_mm < 1.1
     too_large = lump.lengths_mm[0] > 42 or lump.radius_mm > 15
     too_dense = lump.peak_hu > max(250.0, crop.blood_hu if np.isfinite(crop.blood_hu) else 0)
     return 0.0 if too_small or too_large or too_dense else 1.0

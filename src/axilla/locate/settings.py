@@ -47,10 +47,10 @@ class LocateSettings:
     closing_mm: float = 1.5
     """Ball that closes narrow mouths of fatty hila."""
 
-    max_hole_mm3: float = 600.0
-    """Enclosed fat up to this volume is a hilum (a ball of 10 mm); larger holes are fat between vessels."""
+    max_hole_mm3: float = 2000.0
+    """Enclosed fat up to this volume is a hilum (a ball of 16 mm); larger holes are fat between vessels."""
 
-    max_hole_area_mm2: float = 60.0
+    max_hole_area_mm2: float = 110.0
     """The same for fat enclosed in one axial slice."""
 
     min_peak_mm: float = 1.1
@@ -59,6 +59,21 @@ class LocateSettings:
     merge_saddle: float = 0.75
     """Neighboring lumps whose connection is this share of the smaller one's radius are one object: tubes re-join into
     long tubes, nodes keep a neck."""
+
+    tube_ratio: float = 1.6
+    """A lump this many times thicker than what runs into it keeps apart from it: a vessel ends at a node."""
+
+    bump_volume: float = 4.0
+    """... unless that is smaller than this many of its own inscribed balls: a bump of the lump."""
+
+    vessel_share: float = 0.75
+    """Soft tissue this far from muscle to blood in density is a vessel's core: nodes enhance to about half."""
+
+    min_vessel_mm3: float = 30.0
+    """Smaller dense spots are noise, clips or calcium."""
+
+    vessel_rim_mm: float = 1.5
+    """Rim of partial volume around a vessel's core that belongs to the vessel."""
 
     max_length_mm: float = 42.0
     """Nothing longer is a node."""
@@ -84,7 +99,7 @@ class LocateSettings:
     max_joint_mm: float = 34.0
     """Longest node put together from fragments."""
 
-    max_cortex_mm: float = 5.5
+    max_cortex_mm: float = 9.0
     """Thicker lumps are no crescent's cortex."""
 
     hilum_mouth_mm: float = 7.0

@@ -45,7 +45,8 @@ def split(islands: BoolArray, spacing: TripleFloat, settings: LocateSettings) ->
     raw = _lumps(depth, islands, spacing, settings)
     peaks = _peaks(raw, depth)
     saddles = passages(raw, depth)
-    mapping = _join(peaks, saddles, settings.merge_saddle)
+    volumes = np.bincount(raw.ravel(), minlength=len(peaks)) * float(np.prod(spacing))
+    mapping = _join(peaks, volumes, saddles, settings)
     labels = mapping[raw].astype(np.int32)
     return Pieces(labels, depth, _peaks(labels, depth), passages(labels, depth))
 
@@ -83,10 +84,18 @@ def _peaks(labels: LabelArray, depth: DistanceMap) -> npt.NDArray[np.float64]:
     return peaks
 
 
-def _join(peaks: npt.NDArray[np.float64], saddles: dict[tuple[int, int], float], share: float) -> npt.NDArray[np.int64]:
-    """New labels 1..m after joining pieces, widest passages first."""
+def _join(
+    peaks: npt.NDArray[np.float64],
+    volumes: npt.NDArray[np.float64],
+    saddles: dict[tuple[int, int], float],
+    settings: LocateSettings,
+) -> npt.NDArray[np.int64]:
+    """New labels 1..m after joining pieces, widest passages first.
+
+    A thin tube that ends in a thick lump stays apart, unless it is so short that it is a bump of the lump.
+    """
     parent = np.arange(len(peaks))
-    top = peaks.copy()
+    top, size = peaks.copy(), volumes.copy()
 
     def root(label: int) -> int:
         while parent[label] != label:
@@ -95,10 +104,13 @@ def _join(peaks: npt.NDArray[np.float64], saddles: dict[tuple[int, int], float],
         return label
 
     for (a, b), saddle in sorted(saddles.items(), key=lambda item: (-item[1], item[0])):
-        root_a, root_b = root(a), root(b)
-        if root_a != root_b and saddle >= share * min(top[root_a], top[root_b]):
-            parent[root_b] = root_a
-            top[root_a] = max(top[root_a], top[root_b])
+        thin, thick = sorted((root(a), root(b)), key=lambda label: (top[label], label))
+        if thin == thick or saddle < settings.merge_saddle * top[thin]:
+            continue
+        is_bump = size[thin] < settings.bump_volume * 4 / 3 * np.pi * top[thin] ** 3
+        if top[thick] <= settings.tube_ratio * top[thin] or is_bump:
+            parent[thin] = thick
+            size[thick] += size[thin]
     roots = np.array([root(label) for label in range(len(peaks))])
     _, compact = np.unique(roots, return_inverse=True)
     return np.asarray(compact, dtype=np.int64)

@@ -22,6 +22,8 @@ class Tissue:
     """Denser than the patient's fat-muscle threshold."""
     muscle: BoolArray
     """Muscle, bone and skin: walls."""
+    vessels: BoolArray
+    """Densely enhanced vessels with their rims."""
     pad: BoolArray
     """The fat pad with everything in it."""
     islands: BoolArray
@@ -34,18 +36,19 @@ def find_tissue(crop: SideCrop, settings: LocateSettings) -> Tissue:
     """Walls, pad and islands of one side."""
     soft = np.asarray(crop.hu > crop.threshold_hu)
     muscle = _muscle(soft, crop, settings)
+    vessels = _vessels(soft, muscle, crop, settings)
     pad = crop.region & ~muscle & (crop.hu < 400)
     pad = morphology.opened(pad, settings.pad_opening_mm, crop.spacing)
     pad = morphology.large_components(pad, settings.min_pad_ml * 1000 / crop.voxel_mm3)
     near = morphology.dilate(pad, settings.near_pad_mm, crop.spacing)
-    islands = _with_hila(soft & ~muscle & near, crop, settings) & ~muscle
+    islands = _with_hila(soft & ~muscle & ~vessels & near, crop, settings) & ~muscle & ~vessels
     wall_depth = morphology.distance_to(~(islands | muscle), crop.spacing)
-    return Tissue(soft, muscle, pad, islands, wall_depth)
+    return Tissue(soft, muscle, vessels, pad, islands, wall_depth)
 
 
 def _muscle(soft: BoolArray, crop: SideCrop, settings: LocateSettings) -> BoolArray:
     """Large cores a ball fits into, grown back to their surface; node-sized cores stay outside even where they touch."""
-    inside = soft | crop.bones
+    inside = soft | crop.walls
     core = morphology.erode(inside, settings.muscle_core_mm, crop.spacing)
     labels, n = morphology.components(core)
     sizes = np.bincount(labels.ravel(), minlength=n + 1) * crop.voxel_mm3
@@ -58,7 +61,18 @@ def _muscle(soft: BoolArray, crop: SideCrop, settings: LocateSettings) -> BoolAr
         keep[label] = max(extent) > settings.muscle_core_length_mm or at_edge
     keep[0] = False
     grown = morphology.dilate(keep[labels], settings.muscle_core_mm + max(crop.spacing), crop.spacing)
-    return np.asarray((grown & inside) | crop.bones)
+    return np.asarray((grown & inside) | crop.walls)
+
+
+def _vessels(soft: BoolArray, muscle: BoolArray, crop: SideCrop, settings: LocateSettings) -> BoolArray:
+    """Cores nearly as dense as the great vessels, with the rim that partial volume gives them; none without contrast."""
+    if not crop.is_enhanced:
+        return np.zeros_like(soft)
+    level = crop.muscle_hu + settings.vessel_share * (crop.blood_hu - crop.muscle_hu)
+    core = morphology.large_components(
+        (crop.hu > level) & ~muscle, settings.min_vessel_mm3 / crop.voxel_mm3, fully_connected=True
+    )
+    return morphology.dilate(core, settings.vessel_rim_mm, crop.spacing) & soft & ~muscle
 
 
 def _with_hila(islands: BoolArray, crop: SideCrop, settings: LocateSettings) -> BoolArray:
