@@ -59,7 +59,7 @@ class TestSegmentation:
         [(0, (0, 0, 0), (1, 1, 1)), (65536, (0, 0, 0), (1, 1, 1)), (1, (0, -1, 0), (1, 1, 1)), (1, (0, 0, 0), (1, 1))],
     )
     def test_impossible_segments_are_refused(self, label, offset, shape):
-        with pytest.raises(InvalidValueError, match="label must lie|3D crop"):
+        with pytest.raises(InvalidValueError, match=r"label must lie|3D crop"):
             Segment(label, offset, np.ones(shape, dtype=bool))
 
     def test_masks_are_read_only(self):
