@@ -1,0 +1,1 @@
+"""Texture: five matrices of the gray levels, and the features of each."""
