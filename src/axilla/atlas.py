@@ -228,7 +228,7 @@ def build_atlas(
     volume: Volume,
     segmentation: Segmentation,
     nodes: Sequence[Node],
-    masks: Mapping[str, BoolArray],
+    masks: Mapping[str, BoolArray | tuple[BoolArray, Geometry]],
     settings: AtlasSettings = AtlasSettings(),
 ) -> Atlas:
     """Surfaces of nodes and anatomy, and the links of nodes to slices.
@@ -242,7 +242,8 @@ def build_atlas(
     nodes : sequence of Node
         Each with a label of `segmentation`.
     masks : mapping of str to ndarray of bool, shape (z, y, x)
-        Anatomy by name (``"skin"``: the body, ``"lungs"``, ``"bones"``) on the CT's grid; empty masks give no mesh.
+        Anatomy by name (``"skin"``: the body, ``"lungs"``, ``"bones"``) on the CT's grid, or with a grid of its own as
+        ``(mask, geometry)``; empty masks give no mesh.
     settings : AtlasSettings
 
     Returns
@@ -265,10 +266,11 @@ def build_atlas(
             raise InvalidValueError(f"Node {node.node_id} (label {node.label}) has no voxel in the segmentation.")
         links.append(_link(node, segments[node.label], volume))
         meshes.append(mesh_segment(segments[node.label], geometry, links[-1].mesh_name, settings))
-    for name, mask in masks.items():
-        if mask.shape != geometry.shape_zyx:
-            raise InvalidValueError(f"Mask {name!r} of shape {mask.shape} does not fit the CT's grid {geometry.shape_zyx}.")
-        context = mesh_context(mask, geometry, name, settings)
+    for name, given in masks.items():
+        mask, grid = given if isinstance(given, tuple) else (given, geometry)
+        if mask.shape != grid.shape_zyx:
+            raise InvalidValueError(f"Mask {name!r} of shape {mask.shape} does not fit its grid {grid.shape_zyx}.")
+        context = mesh_context(mask, grid, name, settings)
         if context is not None:
             meshes.append(context)
     return Atlas(geometry, tuple(meshes), tuple(links), volume.acquisition.is_synthetic, volume.warnings)

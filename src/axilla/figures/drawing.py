@@ -52,6 +52,7 @@ _STYLE: Any = {
     "xtick.color": INK,
     "ytick.color": INK,
     "legend.frameon": False,
+    "text.parse_math": False,  # words from files are words, also where they hold a dollar sign
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
 }
@@ -114,7 +115,7 @@ def styled() -> Iterator[None]:
 
 def new_figure(width_in: float, height_in: float, *, is_arranged: bool = True) -> Figure:
     """An empty figure that belongs to no window; its panels are arranged to fit unless `is_arranged` is false."""
-    figure = Figure(figsize=(width_in, height_in), layout="constrained" if is_arranged else "none")
+    figure = Figure(figsize=(width_in, height_in), layout="constrained" if is_arranged else None)
     FigureCanvasAgg(figure)
     return figure
 

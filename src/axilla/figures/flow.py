@@ -147,6 +147,8 @@ def _reasons(counts: Mapping[str, int]) -> list[str]:
 
 
 def _short(words: str, most: int = 52) -> str:
+    """Words that fit a box, without characters an SVG may not hold."""
+    words = "".join(letter if letter.isprintable() else " " for letter in words)
     return words if len(words) <= most else words[: most - 1].rstrip() + "\u2026"
 
 
