@@ -214,6 +214,24 @@ class TestRoc:
         assert (a.low, a.high) == pytest.approx((b.low, b.high), abs=1e-15)
 
     @settings(deadline=None)
+    @given(st.floats(0, 1), st.integers(1, 200), st.integers(1, 200))
+    def test_newcombe_score_solves_its_equation(self, area, n_positive, n_negative):
+        """At each end inside 0..1 the area found lies z standard errors away, the variance written out at that end."""
+        interval = stats.newcombe_auc_score(area, n_positive, n_negative)
+        assert 0 <= interval.low <= area <= interval.high <= 1
+        n = (n_positive + n_negative) / 2 - 1
+        for end in (interval.low, interval.high):
+            if 1e-9 < end < 1 - 1e-9:
+                spread = 1 + n * (1 - end) / (2 - end) + n * end / (1 + end)
+                error = np.sqrt(end * (1 - end) * spread / (n_positive * n_negative))
+                assert abs(area - end) == pytest.approx(stats.normal_quantile() * error, abs=1e-9)
+
+    def test_newcombe_score_at_perfect_separation_is_no_point(self):
+        interval = stats.newcombe_auc_score(1.0, 5, 5)
+        assert interval.low < 0.8
+        assert interval.high == 1.0
+
+    @settings(deadline=None)
     @given(tied_cases)
     def test_auc_turns_with_the_score(self, rows):
         positive, score = np.array([r[0] for r in rows]), np.array([r[1] for r in rows], dtype=float)

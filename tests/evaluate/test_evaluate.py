@@ -94,7 +94,7 @@ class TestPaper:
         intervals = level["auc_hard_label"]["intervals"]
         assert (round(intervals["newcombe"]["low"], 4), round(intervals["newcombe"]["high"], 4)) == (0.8259, 0.8696)
         assert (round(intervals["delong"]["low"], 4), round(intervals["delong"]["high"], 4)) == (0.8270, 0.8685)
-        assert set(intervals) == {"delong", "hanley_mcneil", "newcombe", "bootstrap"}
+        assert set(intervals) == {"delong", "hanley_mcneil", "newcombe", "newcombe_score", "bootstrap"}
         assert level["auc_score"]["estimate"] != level["auc_hard_label"]["estimate"]
 
     def test_cn0(self, paper):
@@ -192,6 +192,13 @@ def test_only_the_operated_side_unlabeled_and_training_patients():
 def test_unknown_sides_are_warned_about():
     predictions, status = node_frames((4, 0, 4, 0), per_patient=2)
     assert any("side of some nodes" in warning for warning in evaluate(predictions, status, settings=FAST).warnings)
+
+
+def test_perfect_separation_has_an_honest_interval():
+    frames = node_frames((6, 0, 6, 0), per_patient=2)
+    area = evaluate(*frames, settings=FAST).node_level.auc_score.interval
+    assert (area.estimate, area.high, area.method) == (1.0, 1.0, "Newcombe 2006, method 5")
+    assert area.low < 0.85
 
 
 class TestEmpty:
@@ -384,7 +391,7 @@ def test_tables_hold_what_the_document_holds():
     nodes, patients = node_table(evaluation), patient_table(evaluation)
     assert evaluation.warnings[0].startswith("Synthetic data")
     assert nodes.loc[nodes["measure"] == "tp", "estimate"].tolist() == [20]
-    assert nodes.loc[nodes["measure"] == "auc_score", "method"].nunique() == 4
+    assert nodes.loc[nodes["measure"] == "auc_score", "method"].nunique() == 5
     assert set(RATES) <= set(nodes["measure"])
     cn0 = patients[patients["cohort"] == "cN0"].set_index("measure")
     assert cn0.loc["mcnemar_p", "estimate"] == evaluation.patient_level["cN0"].comparison.p_value

@@ -2,7 +2,7 @@
 
 1. Join statuses to predictions; only nodes of the operated side, metastatic or benign, of patients not trained on, count.
 2. Count; rates with Wilson's intervals, and with a bootstrap by patient because nodes of one patient are not independent.
-3. AUC of the hard two-group label (as Qu et al. 2024 print it) and of the continuous score, with four intervals each.
+3. AUC of the hard two-group label (as Qu et al. 2024 print it) and of the continuous score, with five intervals each.
 4. Per patient and cohort: the same rates, and the model against the clinical assessment on the same patients.
 """
 
@@ -214,9 +214,18 @@ def _auc(
         "delong": delong,
         "hanley_mcneil": stats.hanley_mcneil(delong.estimate, n_positive, n_negative),
         "newcombe": stats.newcombe_auc(delong.estimate, n_positive, n_negative),
+        "newcombe_score": stats.newcombe_auc_score(delong.estimate, n_positive, n_negative),
         "bootstrap": stats.bootstrap_auc(positive, score, patient, draws),
     }
-    return Quantity(delong, others=others)
+    return Quantity(_area(positive, score), others=others)
+
+
+def _area(positive: npt.NDArray[np.bool_], score: stats.FloatArray) -> stats.Interval:
+    """DeLong's interval, or where it shrinks to a point (perfect separation) Newcombe's."""
+    delong = stats.delong(positive, score)
+    if delong.low < delong.high:
+        return delong
+    return stats.newcombe_auc_score(delong.estimate, int(positive.sum()), int((~positive).sum()))
 
 
 def _no_auc(positive: npt.NDArray[np.bool_], score: stats.FloatArray) -> str:
@@ -242,7 +251,7 @@ def _patient_level(name: str, joined: pd.DataFrame, no_calls: str) -> PatientLev
         label=COHORT_LABELS[name],
         counts=counts,
         rates={rate: Quantity(None, reason) for rate in RATES} if reason else counts.rates(),
-        auc_score=Quantity(None, no_auc) if no_auc else Quantity(stats.delong(positive, score)),
+        auc_score=Quantity(None, no_auc) if no_auc else Quantity(_area(positive, score)),
         comparison=_compare(evaluable, _CLINICAL_CALL[name], reason) if name in _CLINICAL_CALL else None,
         not_evaluable=len(with_status) - len(evaluable),
         without_status=len(members) - len(with_status),

@@ -10,7 +10,7 @@ from axilla.stats.proportions import (
     normal_quantile,
     wilson,
 )
-from axilla.stats.roc import FloatArray, auc, delong, delong_variance, hanley_mcneil, newcombe_auc
+from axilla.stats.roc import FloatArray, auc, delong, delong_variance, hanley_mcneil, newcombe_auc, newcombe_auc_score
 
 __all__ = [
     "LEVEL",
@@ -25,6 +25,7 @@ __all__ = [
     "hanley_mcneil",
     "mcnemar_exact",
     "newcombe_auc",
+    "newcombe_auc_score",
     "newcombe_independent",
     "newcombe_paired",
     "normal_quantile",

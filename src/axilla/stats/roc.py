@@ -9,12 +9,16 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 from scipy.stats import rankdata
 
 from axilla.errors import InvalidValueError
 from axilla.stats.proportions import LEVEL, Interval, normal_quantile
 
 FloatArray = npt.NDArray[np.float64]
+_INSIDE = 1e-9
+"""Step away from the area found before a root is sought: at an area of 0 or 1 the equation is also solved by that area."""
+
 BoolArray = npt.NDArray[np.bool_]
 
 
@@ -93,6 +97,30 @@ def newcombe_auc(area: float, n_positive: int, n_negative: int, level: float = L
     mean = (n_positive + n_negative) / 2
     variance = _exponential_variance(area, n_positive, n_negative, mean - 1, mean - 1)
     return _wald(area, variance, level, "Newcombe 2006, method 4")
+
+
+def newcombe_auc_score(area: float, n_positive: int, n_negative: int, level: float = LEVEL) -> Interval:
+    """Interval of an AUC from its value and the class sizes alone, Newcombe's method 5: the one he recommends.
+
+    Newcombe RG, Stat Med 2006;25:559-573: the areas from which the one found lies less than z standard errors away, the
+    variance of method 4 taken at those areas. Unlike the Wald intervals it does not shrink to a point at an AUC of 0 or 1.
+
+    Raises
+    ------
+    InvalidValueError
+        If the AUC is not in 0..1 or a class is empty.
+    """
+    z, mean = normal_quantile(level), (n_positive + n_negative) / 2
+
+    def excess(candidate: float) -> float:
+        variance = _exponential_variance(candidate, n_positive, n_negative, mean - 1, mean - 1)
+        return abs(area - candidate) - z * math.sqrt(max(variance, 0.0))
+
+    _exponential_variance(area, n_positive, n_negative, 0, 0)
+    below, above = area * (1 - _INSIDE), area + (1 - area) * _INSIDE
+    low = float(brentq(excess, 0.0, below)) if excess(0.0) > 0 else 0.0
+    high = float(brentq(excess, above, 1.0)) if excess(1.0) > 0 else 1.0
+    return Interval(area, low, high, "Newcombe 2006, method 5")
 
 
 def _exponential_variance(area: float, n_positive: int, n_negative: int, more_positive: float, more_negative: float) -> float:
