@@ -146,18 +146,24 @@ def test_same_seed_same_result():
     assert evaluate(*frames, settings=FAST).to_dict() == evaluate(*frames, settings=FAST).to_dict()
 
 
+def test_order_of_rows_does_not_matter():
+    predictions, status = node_frames((20, 5, 30, 6))
+    shuffled = evaluate(predictions.sample(frac=1, random_state=1), status.sample(frac=1, random_state=2), settings=FAST)
+    assert shuffled.to_dict() == evaluate(predictions, status, settings=FAST).to_dict()
+
+
 def test_permuted_labels_give_an_auc_of_one_half():
     """Over many permutations the interval of the score's AUC holds 0.5 about as often as it says."""
     predictions, status = node_frames((60, 20, 90, 30), per_patient=1)
     rng = np.random.default_rng(8)
     held, areas = 0, []
-    for _ in range(40):
+    for _ in range(20):
         shuffled = status.assign(status=rng.permutation(status["status"]))
         area = evaluate(predictions, shuffled, settings=EvaluateSettings(n_resamples=100)).node_level.auc_score.interval
         areas.append(area.estimate)
         held += area.low <= 0.5 <= area.high
-    assert held >= 34
-    assert abs(np.mean(areas) - 0.5) < 0.03
+    assert held >= 17
+    assert abs(np.mean(areas) - 0.5) < 0.04
 
 
 def test_not_evaluable_nodes_are_counted_not_judged():

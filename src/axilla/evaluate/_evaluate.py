@@ -147,7 +147,7 @@ def _counts(outcomes: pd.Series) -> Counts:
 def _node_level(nodes: pd.DataFrame, left_out: Mapping[str, int], settings: EvaluateSettings) -> tuple[NodeLevel, list[str]]:
     evaluable = nodes[(nodes["outcome"] != NOT_EVALUABLE).to_numpy()]
     counts = _counts(evaluable["outcome"])
-    codes, names = pd.factorize(evaluable["patient_id"])
+    codes, names = pd.factorize(evaluable["patient_id"], sort=True)
     patient = np.asarray(codes, dtype=np.int64)
     positive = (evaluable["status"] == METASTATIC).to_numpy()
     strata = _strata(positive, patient, len(names))
