@@ -12,10 +12,11 @@ from axilla.phantom.settings import PhantomSettings
 from axilla.phantom.shapes import Canvas, Field, Float32, polygon_distance
 from axilla.phantom.trunk import STERNUM_Y, STERNUM_Z, cavity, spine_center
 
-BODY_MM = 4.0
+BODY_MM = 5.0
 """Spacing of the body's field; its surface is smooth."""
 
 SKIN_MM = 1.8
+_HULL_POINTS = 56
 
 
 def fat_thickness_mm(settings: PhantomSettings) -> float:
@@ -30,12 +31,10 @@ def body_field(frame: Frame, settings: PhantomSettings, muscles: list[Muscle], c
     y = np.arange(canvas.y_mm[0] - 4, canvas.y_mm[-1] + 8, BODY_MM)
     x = np.arange(canvas.x_mm[0] - 4, canvas.x_mm[-1] + 8, BODY_MM)
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
-    values = np.empty((len(z), len(y), len(x)), dtype=np.float32)
     trunk = [m for m in muscles if m.name != "deltoid" or settings.arms == "raised"]
-    for k, (height, cloud) in enumerate(zip(z, hull_points(trunk, z), strict=True)):
-        hull = _hull(frame, cloud, float(height))
-        values[k] = polygon_distance(points, hull).reshape(len(y), len(x))
-    values = gaussian_filter(values, (2.5, 1.2, 1.2), mode="nearest")
+    hulls = [_hull(frame, cloud, float(height)) for height, cloud in zip(z, hull_points(trunk, z), strict=True)]
+    values = polygon_distance(points, np.stack(hulls)).reshape(len(z), len(y), len(x))
+    values = gaussian_filter(values, (2.0, 1.0, 1.0), mode="nearest")
     values -= _thickness(settings, z, y, x)
     values = _join(values, _breasts(frame, settings, z, y, x), 14.0)
     if settings.arms == "down":
@@ -50,13 +49,17 @@ def _hull(frame: Frame, muscle_points: Float64, z_mm: float) -> Float64:
     z_ref = z_mm / float(frame.scale_xyz[2])
     front = float(np.interp(z_ref, STERNUM_Z, STERNUM_Y - 7)) if z_ref < -20 else float(np.interp(z_ref, [-20, 40], [-84, -52]))
     spine = spine_center(frame, z_ref)[:2]
-    points = [muscle_points, frame.warp([[0, front, z_ref]])[:, :2], spine + [[0, 58], [-12, 52], [12, 52]]]
+    points = [muscle_points, frame.warp([[0, front, z_ref]])[:, :2], spine + np.array([[0, 58], [-12, 52], [12, 52]])]
     if z_ref < -3:
         ring = cavity(frame, min(z_ref, -6.0), 36)
         middle = ring.mean(axis=0)
         points.append(middle + (ring - middle) * (1 + 14 / np.linalg.norm(ring - middle, axis=1, keepdims=True)))
     cloud = np.concatenate(points)
-    return cloud[ConvexHull(cloud).vertices]
+    ring = cloud[ConvexHull(cloud).vertices]
+    ring = np.vstack([ring, ring[:1]])
+    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(ring, axis=0), axis=1))])
+    at = np.linspace(0, along[-1], _HULL_POINTS, endpoint=False)
+    return np.column_stack([np.interp(at, along, ring[:, a]) for a in (0, 1)])
 
 
 def _thickness(settings: PhantomSettings, z: Float64, y: Float64, x: Float64) -> Float32:
@@ -112,5 +115,5 @@ def paint_table(canvas: Canvas, body: Field) -> None:
     foam = np.clip(0.5 - np.maximum(back - 34 + sag - y, y - (back - 24 + sag)) / edge, 0, 1) * inside
     layer = np.full(plane.shape, -1000, dtype=np.float32)
     layer += foam * 35 + core * (-930 + 1000)
-    layer += shell * (-120 - layer)
+    layer += shell * (60 - layer)
     canvas.hu[:] = layer

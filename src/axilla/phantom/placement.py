@@ -23,10 +23,13 @@ _BOX_UYZ = {
 }
 """Where the nodes of each level are looked for, reference mm."""
 
+_LATERAL_LIMIT_MM = 116.0
+"""u + 0.9 y beyond this lies behind or lateral to latissimus: fat of the arm, not of the axilla."""
+
 _CANDIDATES = 9000
 _TRIES = 60
-_SKIN_CLEARANCE_MM = 5.0
-_DEPTH_BELOW_HULL_MM = 2.0
+_SHRINK = 0.88
+_SMALLEST_MM = 2.6
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,9 @@ def place_nodes(
 def _pool(level: str, side: str, frame: Frame, obstacles: Obstacles, rng: np.random.Generator) -> tuple[Float64, Float64]:
     low, high = np.array(_BOX_UYZ[level], dtype=float).T
     count = _CANDIDATES if level == "I" else _CANDIDATES // 3
-    points = frame.side(rng.uniform(low, high, (count, 3)), side)
+    reference = rng.uniform(low, high, (count, 3))
+    reference = reference[reference[:, 0] + 0.9 * reference[:, 1] < _LATERAL_LIMIT_MM]
+    points = frame.side(reference, side)
     here = np.array(level_of(frame, side, points)) == level
     points = points[here]
     clear = obstacles.clearance(points)
@@ -103,10 +108,10 @@ def _place(
             shape = _try_places(plan, points, clear, others, obstacles, rng)
             if shape is not None:
                 return shape
-            shrunk = tuple(0.88 * a for a in plan.axes_mm)
-            if shrunk[2] < 2.6:
+            long, middle, short = (_SHRINK * a for a in plan.axes_mm)
+            if short < _SMALLEST_MM:
                 break
-            plan = replace(plan, axes_mm=shrunk, cortex_mm=0.88 * plan.cortex_mm)
+            plan = replace(plan, axes_mm=(long, middle, short), cortex_mm=_SHRINK * plan.cortex_mm)
     raise InvalidValueError(
         f"No room for a {wanted.axes_mm[0]:.0f} mm node in axilla {wanted.side}; ask for fewer nodes per side."
     )

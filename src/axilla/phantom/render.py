@@ -245,7 +245,7 @@ def _sample(canvas: Canvas, box: tuple[slice, slice, slice], shape: NodeShape) -
     split = (size[0], factors[0], size[1], factors[1], size[2], factors[2])
 
     def mean(values: npt.NDArray[np.float64]) -> Float64:
-        return values.reshape(split).mean(axis=(1, 3, 5))
+        return np.asarray(values.reshape(split).mean(axis=(1, 3, 5)))
 
     share = mean(inside.astype(np.float64))
     filled = np.maximum(share, 1e-9)

@@ -12,7 +12,7 @@ from axilla.phantom.frame import Float64
 from axilla.phantom.settings import PhantomSettings, ScannerProfile
 from axilla.phantom.shapes import Float32
 
-FINEST_Z_MM = 1.25
+FINEST_Z_MM = 1.6
 """Slices thicker than this are averages of thinner ones."""
 
 
@@ -25,7 +25,7 @@ def average_slices(fine: Float32, count: int) -> Float32:
     """Mean of each `count` consecutive slices."""
     if count == 1:
         return fine
-    return fine.reshape(-1, count, *fine.shape[1:]).mean(axis=1, dtype=np.float32)
+    return np.asarray(fine.reshape(-1, count, *fine.shape[1:]).mean(axis=1, dtype=np.float32))
 
 
 def noise_sd(settings: PhantomSettings, body_width_mm: float) -> float:

@@ -102,6 +102,7 @@ def _paint_muscles(
 ) -> dict[str, list[Field]]:
     texture = muscle_texture(canvas, rng, float(np.clip(settings.habitus * 0.9 + rng.uniform(-0.1, 0.3), 0, 1)))
     rough = smooth_noise(canvas, rng, (7.0, 6.0, 6.0))
+    bulges = smooth_noise(canvas, rng, (22.0, 15.0, 15.0), 6.0)
     fields: dict[str, list[Field]] = {}
     for side, items in muscles.items():
         fields[side] = []
@@ -109,7 +110,7 @@ def _paint_muscles(
             arm = limb.arm_down(Frame(np.ones(3), np.empty((0, 9))), side)
             canvas.paint_tube(arm, enhancement.muscle, TISSUES["muscle"])
         for muscle in items:
-            field = _roughened(muscle.shape.field(), rough, 0.8)
+            field = _roughened(_roughened(muscle.shape.field(), rough, 0.8), bulges, 1.8)
             fields[side].append(field)
             hu = enhancement.muscle + float(rng.normal(0, 2.0))
             canvas.paint_field(field, hu, TISSUES["muscle"], texture=texture)

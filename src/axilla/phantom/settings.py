@@ -127,14 +127,14 @@ class PhantomSettings:
             raise InvalidValueError(f"A phantom of {self.shape_zyx} voxels is too large; {MAX_VOXELS} voxels is the most.")
         for spacing in self.spacing_xyz_mm:
             _check("voxel spacing", spacing, 0.3, 10.0, "mm")
-        for name, value, allowed in (
+        for name, choice, allowed in (
             ("sex", self.sex, get_args(Sex)),
             ("arms", self.arms, get_args(Arms)),
             ("contrast", self.contrast, get_args(Contrast)),
             ("injection side", self.injection_side, get_args(Injection)),
         ):
-            if value not in allowed:
-                raise InvalidValueError(f"The phantom's {name} is one of {', '.join(allowed)}, not {value!r}.")
+            if choice not in allowed:
+                raise InvalidValueError(f"The phantom's {name} is one of {', '.join(allowed)}, not {choice!r}.")
         for name, value in (("habitus", self.habitus), ("muscularity", self.muscularity), ("gland density", self.gland_density)):
             _check(name, value, 0.0, 1.0, "")
         if self.noise_sd_hu != 0:
