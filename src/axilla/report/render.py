@@ -159,7 +159,7 @@ def _side(report: PredictionReport, side: str) -> dict[str, Any]:
     """What is said of one axilla."""
     nodes = [node for node in report.nodes if node.side == side]
     coverage = report.coverage.get(side, "")
-    calls = [] if report.patients is None else report.patients.to_dict("records")
+    calls = [] if report.patients is None or report.withheld_reason else report.patients.to_dict("records")
     call = next((row for row in calls if row["side"] in (side, "")), None)
     return {
         "name": SIDE_NAMES[side],
