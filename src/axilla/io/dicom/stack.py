@@ -150,10 +150,10 @@ def _irregular(offsets: FloatArray, settings: StackSettings) -> list[str]:
     median = float(np.median(steps))
     for unit in (median, float(steps.min())):
         counts = steps / unit
-        allowed = max(0.05, 2 * tolerance / unit)
-        if (np.abs(counts - np.rint(counts)) <= np.minimum(allowed, 0.25)).all() and counts.min() > 0.5:
+        allowed = min(0.05 + settings.same_position_mm / unit, 0.15)
+        if (np.abs(counts - np.rint(counts)) <= allowed).all() and (np.rint(counts) == 1).mean() >= 1 / 3:
             gaps = np.rint(counts).astype(int) - 1
-            if gaps.sum() > 0 and gaps.sum() <= len(offsets):
+            if gaps.sum() > 0:
                 places = "one place" if (gaps > 0).sum() == 1 else f"{int((gaps > 0).sum())} places"
                 return [f"{int(gaps.sum())} slice(s) missing at {places} (spacing {unit:.4g} mm)"]
     return [f"the slice spacing varies between {steps.min():.4g} and {steps.max():.4g} mm"]

@@ -131,9 +131,9 @@ def _series_header(volume: Volume, patient_id: str, name: str, seed: str, settin
         setattr(header, keyword, _DATE)
     for keyword in ("StudyTime", "SeriesTime", "AcquisitionTime", "ContentTime"):
         setattr(header, keyword, _TIME)
-    for keyword in ("AccessionNumber", "ReferringPhysicianName", "PatientBirthDate", "PatientSex", "StudyID"):
+    for keyword in ("AccessionNumber", "ReferringPhysicianName", "PatientBirthDate", "PatientSex"):
         setattr(header, keyword, "")
-    header.Modality = "CT"
+    header.StudyID, header.Modality = "1", "CT"
     header.Manufacturer = made.manufacturer
     if made.model_name:
         header.ManufacturerModelName = made.model_name
