@@ -10,6 +10,7 @@ Conventions, which no other module repeats:
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -19,6 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from axilla.errors import InvalidValueError
+
+
+def _read_only(items: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(items)
+
+
+# Nouns hold read-only mappings, are copied, and travel to worker processes; the standard library can pickle every part but this.
+copyreg.pickle(MappingProxyType, lambda mapping: (_read_only, (dict(mapping),)))
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -65,7 +74,7 @@ class Geometry:
 
     def __post_init__(self) -> None:
         shape = tuple(int(n) for n in self.shape_zyx)
-        if len(shape) != 3 or min(shape) < 1:
+        if len(shape) != 3 or min(shape) < 1 or shape != tuple(self.shape_zyx):
             raise InvalidValueError(f"A grid needs three positive sizes (z, y, x), not {self.shape_zyx}.")
         spacing = np.asarray(self.spacing_xyz_mm, dtype=np.float64)
         if spacing.shape != (3,) or not np.isfinite(spacing).all() or (spacing <= 0).any():

@@ -65,5 +65,5 @@ def _nothing(task: object, result: object) -> None:
 
 
 def _limit_threads(threads: int) -> None:
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)  # type: ignore[no-untyped-call]
     threadpool_limits(threads)

@@ -14,16 +14,17 @@ from axilla.anatomy import find_anatomy
 from axilla.anatomy.context import context_masks
 from axilla.atlas import Atlas, build_atlas
 from axilla.errors import AxillaError, InputRefusedError
-from axilla.figures import SMALL, node_picture
+from axilla.figures import SMALL, Drawing, node_picture, overview
 from axilla.io.atlas import write_atlas
 from axilla.io.dicom import read_series, scan
-from axilla.io.files import write_bytes, write_json
+from axilla.io.files import write_json
 from axilla.io.images import write_labels
 from axilla.io.study import SeriesRow
 from axilla.io.tables import nodes_frame, write_features, write_table
 from axilla.locate import describe, locate, warnings_about
 from axilla.node import Node, Segmentation
 from axilla.pipeline._progress import Progress, silent
+from axilla.pipeline.pictures import write_pictures
 from axilla.pipeline.settings import CaseSettings, plain_settings
 from axilla.radiomics import RadiomicsSettings, extract
 from axilla.table import FeatureTable
@@ -132,7 +133,7 @@ class CaseTask:
         return all((self.folder / name).is_file() for name in CASE_FILES)
 
 
-CASE_FILES = ("ct.json", "nodes.nii.gz", "nodes.csv", "atlas.json", "atlas.glb", "features.parquet")
+CASE_FILES = ("ct.json", "nodes.nii.gz", "nodes.csv", "atlas.json", "atlas.glb", "features.parquet", "pictures/pictures.json")
 
 
 def run_case(task: CaseTask) -> str:
@@ -144,8 +145,9 @@ def run_case(task: CaseTask) -> str:
         volume = _read_chosen(task.series)
         located = locate_nodes(volume, task.settings)
         table = measure(located, task.settings, task.patient_id)
-        write_located(located, build(located, task.settings), task.folder)
-        write_pictures(located, task.folder / "pictures")
+        atlas = build(located, task.settings)
+        write_located(located, atlas, task.folder)
+        write_pictures(_pictures(located, atlas), task.folder / "pictures")
         write_measured(table, located, task.folder / "features.parquet")
         write_json(task.folder / "ct.json", describe_ct(located))
     except AxillaError as error:
@@ -163,11 +165,10 @@ def _read_chosen(series: SeriesRow) -> Volume:
     return read_series(found[0])
 
 
-def write_pictures(located: Located, folder: Path) -> None:
-    """One PNG per node, for the report."""
-    for node in located.nodes:
-        drawing = node_picture(located.volume, located.segmentation, node, settings=SMALL)
-        write_bytes(folder / drawing.file_name, drawing.data)
+def _pictures(located: Located, atlas: Atlas) -> list[Drawing]:
+    """The atlas, then every node."""
+    nodes = [node_picture(located.volume, located.segmentation, node, settings=SMALL) for node in located.nodes]
+    return [*([overview(atlas)] if atlas.meshes else []), *nodes]
 
 
 def describe_ct(located: Located) -> dict[str, Any]:

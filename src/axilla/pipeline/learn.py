@@ -69,7 +69,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
 
 def summary_lines(evaluation: Evaluation) -> tuple[str, ...]:
     """The result table for a terminal."""
-    levels = [("nodes, validation", evaluation.node_level)]
+    levels: list[tuple[str, NodeLevel | PatientLevel]] = [("nodes, validation", evaluation.node_level)]
     levels += [(f"patients, {name}", level) for name, level in evaluation.patient_level.items() if name != "all"]
     head = f"{'':<42}{'n':>5}{'TP':>5}{'FN':>5}{'TN':>5}{'FP':>5}{'CCR':>8}{'sens':>8}{'spec':>8}{'not eval.':>11}"
     rows = [_summary_row(name, level) for name, level in levels]

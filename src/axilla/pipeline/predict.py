@@ -222,12 +222,14 @@ def _node_lines(located: Located, predictions: pd.DataFrame | None = None) -> li
     """One line per node, largest detail a terminal shows."""
     head = f"{'node':<6}{'level':<7}{'short':>7}{'long':>7} mm{'volume':>9} mm3{'mean':>6} HU{'detection':>11}"
     lines = [head + ("" if predictions is None else f"{'group':>7}{'score':>8}")]
+    given = set() if predictions is None else set(predictions.dropna(subset=["group"]).index)
     for node in located.nodes:
         text = f"{node.node_id:<6}{node.level or '-':<7}{node.short_axis_mm:>7.1f}{node.long_axis_mm:>7.1f}   "
         text += f"{node.volume_mm3:>9.0f}    {node.mean_hu:>6.0f}   {node.detection_score:>11.2f}"
         if predictions is not None:
-            group, score = predictions.loc[node.node_id, ["group", "score"]]
-            text += f"{'-' if pd.isna(group) else group:>7}{'-' if pd.isna(score) else f'{score:.2f}':>8}"
+            row = predictions.loc[node.node_id]
+            has_group = node.node_id in given
+            text += f"{row['group'] if has_group else '-':>7}{format(row['score'], '.2f') if has_group else '-':>8}"
         lines.append(text)
     return lines
 

@@ -3,16 +3,191 @@
 from __future__ import annotations
 
 import importlib.metadata
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
 
 from axilla._version import __version__
-
-if TYPE_CHECKING:
-    pass
+from axilla.cohort import Cohort, Patient
+from axilla.evaluate import Evaluation
+from axilla.figures import (
+    CohortFlow,
+    Drawing,
+    FlowCounts,
+    GroupedNodes,
+    characterization,
+    cluster_plot,
+    flow_diagram,
+    group_profile,
+    node_level,
+    patient_level,
+)
+from axilla.io.files import write_bytes, write_text
+from axilla.io.study import StudyFolder
+from axilla.model import Model, model_to_dict
+from axilla.pipeline._baseline import baseline_table
+from axilla.pipeline.pictures import read_pictures
+from axilla.pipeline.settings import StudySettings, plain_settings
+from axilla.report import PatientEntry, StudyReport, render_study
+from axilla.table import FeatureTable
 
 REPORTED_PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "SimpleITK", "pydicom", "pandas")
+OVERVIEW = "overview"
+ROLES = ("training", "validation", "cN0")
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """Everything a study's report is written from."""
+
+    title: str
+    cohort: Cohort
+    failed: Mapping[str, str]
+    """Included patients that could not be finished, and why."""
+    nodes: pd.DataFrame
+    """``nodes.csv`` of all patients; ``counts`` says why a node is shown but not used, or is empty."""
+    features: FeatureTable
+    """Of the nodes that count."""
+    model: Model
+    predictions: pd.DataFrame
+    """Of all nodes."""
+    patients: pd.DataFrame
+    """``patients.csv``: the call per included patient."""
+    evaluation: Evaluation
+    settings: StudySettings
+    is_synthetic: bool
+
+    @property
+    def finished(self) -> tuple[Patient, ...]:
+        """Included patients whose CT was finished."""
+        return tuple(patient for patient in self.cohort.patients if patient.patient_id not in self.failed)
 
 
 def versions() -> dict[str, str]:
     """Version of axilla and of the libraries results depend on."""
     return {"axilla": __version__, **{name: importlib.metadata.version(name) for name in REPORTED_PACKAGES}}
+
+
+def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
+    """``figures/`` (SVG, and beside each the numbers it shows) and ``report/index.html``."""
+    figures = _figures(results)
+    for drawing in figures.values():
+        write_bytes(folder.figures / drawing.file_name, drawing.data)
+        write_text(folder.figures / f"{drawing.name}.csv", drawing.numbers_csv())
+    pictures = {p.patient_id: read_pictures(folder.patient(p.patient_id) / "pictures") for p in results.finished}
+    overviews = [drawing for drawings in pictures.values() for drawing in drawings if drawing.name == OVERVIEW]
+    report = StudyReport(
+        title=results.title,
+        results=results.evaluation.to_dict(),
+        patients=tuple(_entries(results, pictures)),
+        cohorts=_cohort_frame(results),
+        baseline=baseline_table(results.cohort),
+        figures={**figures, **({"overview": overviews[0]} if overviews else {})},
+        characterization=group_profile(results.model.group_means),
+        model=model_to_dict(results.model),
+        settings=_settings(results.settings),
+        versions=versions(),
+        seed=results.settings.model.seed,
+        is_synthetic=results.is_synthetic,
+        warnings=results.model.warnings,
+    )
+    write_text(folder.report_path, render_study(report))
+
+
+def _settings(settings: StudySettings) -> dict[str, Mapping[str, object]]:
+    plain = plain_settings(settings)
+    return {**plain.pop("case"), **plain}
+
+
+def _figures(results: StudyResults) -> dict[str, Drawing]:
+    evaluation = results.evaluation.to_dict()
+    groups = [_grouped(results, role) for role in ROLES]
+    return {
+        "flow": flow_diagram(_flow(results)),
+        "clusters": cluster_plot([group for group in groups if len(group.groups)], results.model.centers),
+        "characterization": characterization(group_profile(results.model.group_means)),
+        "node_level": node_level(evaluation["node_level"], results.evaluation.nodes),
+        "patient_level": patient_level({k: v for k, v in evaluation["patient_level"].items() if k != "all"}),
+    }
+
+
+def _grouped(results: StudyResults, role: str) -> GroupedNodes:
+    """The counted, evaluable nodes of a role with their groups."""
+    members = [patient.patient_id for patient in results.finished if patient.role == role]
+    table = results.features.select(members).evaluable
+    keys = table.frame[["patient_id", "node_id"]].merge(results.predictions, on=["patient_id", "node_id"], how="left")
+    z_scores = results.model.z_scores(table.values(results.model.feature_names))
+    return GroupedNodes(role, z_scores, keys["group"].to_numpy(dtype=np.int64))
+
+
+def _flow(results: StudyResults) -> FlowCounts:
+    cohort, calls = results.cohort, results.patients.set_index("patient_id")
+    flows = []
+    for role in ROLES:
+        members = [patient for patient in results.finished if patient.role == role]
+        rows = calls.loc[[patient.patient_id for patient in members]]
+        flows.append(
+            CohortFlow(
+                name=role,
+                patients=len(members),
+                patients_not_evaluable=int((rows["call"] == "not evaluable").sum()),
+                nodes=int(rows["n_nodes"].sum()),
+                nodes_not_evaluable=int(rows["n_not_evaluable"].sum()),
+                statuses=dict(Counter(patient.node_status if role != "cN0" else patient.status for patient in members)),
+            )
+        )
+    return FlowCounts(
+        offered=len(cohort.patients) + len(cohort.excluded),
+        excluded=dict(Counter(cohort.excluded.values())),
+        failed=dict(Counter(results.failed.values())),
+        cohorts=tuple(flows),
+    )
+
+
+def _cohort_frame(results: StudyResults) -> pd.DataFrame:
+    rows = []
+    groups = results.predictions.merge(results.nodes[["patient_id", "node_id", "counts"]], on=["patient_id", "node_id"])
+    counted = groups[groups["counts"] == ""]
+    for name in (*ROLES, "cN+"):
+        members = {patient.patient_id for patient in results.cohort.members(name)}
+        nodes = counted[counted["patient_id"].isin(members)]
+        rows.append(
+            {
+                "cohort": name,
+                "patients": len(members),
+                "finished": len(members - set(results.failed)),
+                "nodes that count": len(nodes),
+                "not evaluable": int(nodes["group"].isna().sum()),
+                "group 1": int((nodes["group"] == 1).sum()),
+                "group 2": int((nodes["group"] == 2).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _entries(results: StudyResults, pictures: Mapping[str, Sequence[Drawing]]) -> list[PatientEntry]:
+    """Everyone offered to the study, in the order of pseudonyms."""
+    calls = {row["patient_id"]: row for row in results.patients.to_dict("records")}
+    entries = [PatientEntry(name, failure=f"excluded: {reason}") for name, reason in results.cohort.excluded.items()]
+    for patient in results.cohort.patients:
+        name = patient.patient_id
+        entry = PatientEntry(name, patient.role, patient.operated_side, patient.clinical, patient.status)
+        if name in results.failed:
+            entries.append(replace(entry, failure=results.failed[name]))
+            continue
+        row = calls[name]
+        entries.append(
+            replace(
+                entry,
+                call=row["call"],
+                score=None if pd.isna(row["score"]) else float(row["score"]),
+                n_nodes=int(row["n_nodes"]),
+                n_not_evaluable=int(row["n_not_evaluable"]),
+                warnings=tuple(part for part in row["warnings"].split("; ") if part),
+                pictures=tuple(drawing for drawing in pictures[name] if drawing.name != OVERVIEW),
+            )
+        )
+    return sorted(entries, key=lambda entry: entry.patient_id)

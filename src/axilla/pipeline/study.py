@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,40 +19,21 @@ import pandas as pd
 from axilla._version import __version__
 from axilla.cohort import Cohort, Patient, screen
 from axilla.errors import InputRefusedError
-from axilla.evaluate import Evaluation, evaluate, node_status_of, patient_status_of
+from axilla.evaluate import evaluate, node_status_of, patient_status_of
 from axilla.io.models import write_model
 from axilla.io.study import JournalRow, SeriesRow, StudyFolder
 from axilla.io.tables import is_synthetic_table, read_features, read_nodes, write_table
-from axilla.model import Model, apply_patient_rule, predict, train
+from axilla.model import apply_patient_rule, predict, train
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._pool import run_jobs
 from axilla.pipeline._progress import Progress, silent
 from axilla.pipeline.case import CaseTask, feature_settings, run_case
 from axilla.pipeline.learn import summary_lines, write_evaluation
-from axilla.pipeline.reporting import write_study_report
+from axilla.pipeline.reporting import StudyResults, write_study_report
 from axilla.pipeline.settings import SelectionSettings, StudySettings, plain_settings
 from axilla.table import FeatureTable
 
 CASE_STAGE = "case"
-
-
-@dataclass(frozen=True)
-class StudyResults:
-    """Everything a study's report is written from."""
-
-    cohort: Cohort
-    failed: Mapping[str, str]
-    nodes: pd.DataFrame
-    """``nodes.csv`` of all patients; ``counts`` says why a node is shown but not used, or is empty."""
-    features: FeatureTable
-    """Of the nodes that count."""
-    model: Model
-    predictions: pd.DataFrame
-    """Of all nodes."""
-    patients: pd.DataFrame
-    evaluation: Evaluation
-    settings: StudySettings
-    is_synthetic: bool
 
 
 def run_study(root: Path, *, jobs: int | None = None, progress: Progress = silent) -> Outcome:
@@ -167,13 +147,25 @@ def _learn(folder: StudyFolder, cohort: Cohort, failed: Mapping[str, str], setti
     patients = apply_patient_rule(
         counted,
         settings.rule,
-        node_sides={(row.patient_id, row.node_id): row.side for row in nodes.itertuples()},
+        node_sides=dict(zip(zip(nodes["patient_id"], nodes["node_id"], strict=True), nodes["side"], strict=True)),
         operated_sides={patient.patient_id: patient.operated_side for patient in cohort.patients},
         patient_ids=[patient.patient_id for patient in cohort.patients],
     )
     lent = node_status_of(nodes[nodes["counts"] == ""], done)
     evaluation = evaluate(counted, lent, patients, patient_status_of(cohort.patients), is_synthetic=is_synthetic)
-    return StudyResults(cohort, failed, nodes, features, model, _noted(predictions), patients, evaluation, settings, is_synthetic)
+    return StudyResults(
+        title=folder.decisions().title,
+        cohort=cohort,
+        failed=failed,
+        nodes=nodes,
+        features=features,
+        model=model,
+        predictions=_noted(predictions),
+        patients=patients,
+        evaluation=evaluation,
+        settings=settings,
+        is_synthetic=is_synthetic,
+    )
 
 
 def _nodes_of(folder: StudyFolder, patient: Patient, selection: SelectionSettings) -> pd.DataFrame:
