@@ -210,6 +210,12 @@ def test_patients_without_any_node_are_listed():
     assert found.iloc[1][["side", "call", "n_nodes", "warnings"]].tolist() == ["L", "not evaluable", 0, "no node found"]
 
 
+def test_why_a_patient_has_no_nodes():
+    found = apply_patient_rule(THREE, patient_ids=["P2"], reasons={"P2": "the CT could not be read"})
+    assert "the CT could not be read" in found["warnings"][1]
+    assert "no node found" not in found["warnings"][1]
+
+
 def test_an_unknown_node_side_is_refused_when_needed():
     with pytest.raises(InputRefusedError, match="side of node L02 is not known"):
         apply_patient_rule(THREE, node_sides={k: v for k, v in SIDES.items() if k[1] != "L02"}, operated_sides={"P1": "R"})

@@ -28,6 +28,7 @@ def apply_patient_rule(
     node_sides: Mapping[tuple[str, str], str] | None = None,
     operated_sides: Mapping[str, str] | None = None,
     patient_ids: Iterable[str] = (),
+    reasons: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """One row per axilla: metastatic, benign or not evaluable.
 
@@ -45,6 +46,8 @@ def apply_patient_rule(
         ``"R"`` or ``"L"``; empty or absent where unknown.
     patient_ids : iterable of str
         Patients to list even if no node of theirs was found; they are not evaluable.
+    reasons : mapping of patient_id to str, optional
+        Why patients have no nodes (e.g. the CT could not be read); by default ``"no node found"``.
 
     Returns
     -------
@@ -69,7 +72,8 @@ def apply_patient_rule(
         nodes = by_patient.get(patient_id, predictions.iloc[:0])
         for side in _sides(patient_id, node_sides, operated_sides):
             selected = _on_side(nodes, patient_id, side, node_sides) if side else nodes
-            rows.append(_row(patient_id, side, selected, rule, _side_warning(patient_id, side, operated_sides)))
+            nothing = (reasons or {}).get(patient_id, "no node found")
+            rows.append(_row(patient_id, side, selected, rule, nothing, _side_warning(patient_id, side, operated_sides)))
     return pd.DataFrame(rows, columns=list(PATIENT_COLUMNS)).astype({"n_nodes": int, "n_not_evaluable": int, "score": float})
 
 
@@ -99,12 +103,14 @@ def _on_side(nodes: pd.DataFrame, patient_id: str, side: str, node_sides: Mappin
     return nodes[np.array([found == side for found in sides], dtype=bool)]
 
 
-def _row(patient_id: str, side: str, nodes: pd.DataFrame, rule: PatientRule, side_warning: str) -> dict[str, object]:
+def _row(
+    patient_id: str, side: str, nodes: pd.DataFrame, rule: PatientRule, nothing: str, side_warning: str
+) -> dict[str, object]:
     evaluable = nodes[nodes["group"].notna().to_numpy()]
     warnings = [side_warning] if side_warning else []
     if len(evaluable) == 0:
         call, score = NOT_EVALUABLE, np.nan
-        warnings += ["no node found"] if len(nodes) == 0 else sorted({w for w in nodes["warnings"] if w})
+        warnings += [nothing] if len(nodes) == 0 else sorted({w for w in nodes["warnings"] if w})
     else:
         is_positive, score = _apply(evaluable, rule)
         call = METASTATIC if is_positive else BENIGN
