@@ -32,8 +32,8 @@ class Chest:
     def depth_limits(self, window_vox: float) -> tuple[FloatArray, FloatArray]:
         """First and last row of the lungs' hull per slice, taken over the slices up to `window_vox` further down."""
         n = self.hull.shape[0]
-        rows = self.hull.any(axis=2)
-        has = rows.any(axis=1)
+        rows = np.asarray(self.hull.any(axis=2))
+        has = np.asarray(rows.any(axis=1))
         front = np.where(has, rows.argmax(axis=1), np.inf)
         back = np.where(has, rows.shape[1] - 1 - rows[:, ::-1].argmax(axis=1), -np.inf)
         span = max(1, round(window_vox))
@@ -85,12 +85,12 @@ def find_chest(
 
 def _midline(body: BoolArray, lungs: BoolArray) -> float:
     """Column of the midline: median over lung slices of the middle of the lungs' extent, which no arm disturbs."""
-    columns = lungs.any(axis=1)
+    columns = np.asarray(lungs.any(axis=1))
     slices = np.flatnonzero(columns.sum(axis=1) > 0.5 * columns.sum(axis=1).max())
     first = columns[slices].argmax(axis=1)
     last = columns.shape[1] - 1 - columns[slices][:, ::-1].argmax(axis=1)
     by_lungs = float(np.median((first + last) / 2))
-    wide = body.any(axis=1)[slices]
+    wide = np.asarray(body.any(axis=1))[slices]
     by_body = float(np.median((wide.argmax(axis=1) + wide.shape[1] - 1 - wide[:, ::-1].argmax(axis=1)) / 2))
     left, right = (np.count_nonzero(part) for part in (lungs[:, :, round(by_lungs) :], lungs[:, :, : round(by_lungs)]))
     is_balanced = min(left, right) > 0.5 * max(left, right)
@@ -98,14 +98,14 @@ def _midline(body: BoolArray, lungs: BoolArray) -> float:
 
 
 def _off_midline(mask: BoolArray, midline: float, gap_vox: float) -> BoolArray:
-    return mask & (np.abs(np.arange(mask.shape[2]) - midline) > gap_vox)[None, None, :]
+    return np.asarray(mask & (np.abs(np.arange(mask.shape[2]) - midline) > gap_vox)[None, None, :])
 
 
 def _without_midline_air(lungs: BoolArray, midline: float, spacing: TripleFloat, settings: AnatomySettings) -> BoolArray:
     """Drop the trachea above the lungs: slices without air away from the midline hold no lung."""
     lateral = _off_midline(lungs, midline, settings.apex_from_midline_mm / spacing[2])
     areas = np.count_nonzero(lateral, axis=(1, 2)) * spacing[1] * spacing[2]
-    return lungs & (areas > settings.apex_area_mm2 / 5)[:, None, None]
+    return np.asarray(lungs & (areas > settings.apex_area_mm2 / 5)[:, None, None])
 
 
 def _mirrored(lungs: BoolArray, midline: float, settings: AnatomySettings) -> BoolArray:
@@ -118,7 +118,7 @@ def _mirrored(lungs: BoolArray, midline: float, settings: AnatomySettings) -> Bo
     source = np.round(2 * midline - columns).astype(int)
     inside = (source >= 0) & (source < lungs.shape[2])
     image = (left if n_left > n_right else right)[:, :, np.clip(source, 0, lungs.shape[2] - 1)] & inside
-    return lungs | image
+    return np.asarray(lungs | image)
 
 
 def _has_spine_behind(

@@ -145,7 +145,9 @@ def _axilla(view: _Side, settings: AnatomySettings) -> BoolArray:
     half_width = chest.half_width_vox
     region &= np.abs(x - chest.midline_vox) > settings.medial_share * half_width
     front, back = chest.depth_limits(60 / spacing[0])
-    region &= y >= (front - settings.front_margin_mm / spacing[1])[:, None, None]
+    below_mm = (chest.apex_vox - np.arange(len(front))) * spacing[0]
+    share = np.interp(below_mm, [settings.below_apex_mm / 2, settings.below_apex_mm], settings.front_shares)
+    region &= y >= (front + share * (back - front))[:, None, None]
     region &= y <= (front + settings.depth_share * (back - front))[:, None, None]
     top = chest.apex_vox + settings.above_apex_mm / spacing[0]
     bottom = chest.apex_vox - settings.below_apex_mm / spacing[0]
@@ -171,14 +173,11 @@ def _behind(shoulder: BoolArray, middle: npt.NDArray[np.float64], margin_vox: fl
         plane = np.isin(labels, 1 + np.flatnonzero(np.asarray(last) > middle[z]))
         columns = np.flatnonzero(plane.any(axis=0))
         if columns.size:
-            back_run = np.cumprod(np.cumsum(plane[::-1], axis=0) == 0, axis=0).sum(axis=0)
-            from_back = plane[::-1].copy()
-            from_back[np.arange(n_rows)[:, None] < back_run[None, :]] = True
-            front = n_rows - np.cumprod(from_back, axis=0).sum(axis=0)
+            front = plane.argmax(axis=0)
             fronts[int(z)] = np.interp(np.arange(plane.shape[1]), columns, front[columns])
     slices = np.array(sorted(fronts))
-    for z in range(shoulder.shape[0] if slices.size else 0):
-        behind[z] = rows > fronts[int(slices[np.abs(slices - z).argmin()])] + margin_vox
+    for level in range(shoulder.shape[0] if slices.size else 0):
+        behind[level] = rows > fronts[int(slices[np.abs(slices - level).argmin()])] + margin_vox
     return behind
 
 

@@ -36,9 +36,10 @@ def distance_to(mask: BoolArray, spacing_zyx_mm: TripleFloat, in_plane: bool = F
         return np.full(mask.shape, np.inf, dtype=np.float32)
     image = sitk.GetImageFromArray(mask.astype(np.uint8))
     z, y, x = spacing_zyx_mm
-    image.SetSpacing((x, y, _OTHER_SLICE_MM if in_plane else z))
-    signed = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
-    return np.maximum(sitk.GetArrayFromImage(signed), 0, dtype=np.float32)
+    image.SetSpacing((x, y, _OTHER_SLICE_MM if in_plane else z))  # type: ignore[no-untyped-call]
+    # inside positive False, squared False, spacing True
+    signed = sitk.SignedMaurerDistanceMap(image, False, False, True)  # type: ignore[no-untyped-call]
+    return np.asarray(np.maximum(sitk.GetArrayFromImage(signed), 0), dtype=np.float32)
 
 
 def dilate(mask: BoolArray, radius_mm: float, spacing_zyx_mm: TripleFloat, in_plane: bool = False) -> BoolArray:
@@ -63,7 +64,7 @@ def closed(mask: BoolArray, radius_mm: float, spacing_zyx_mm: TripleFloat, in_pl
 
 def components(mask: BoolArray, fully_connected: bool = False) -> tuple[npt.NDArray[np.int32], int]:
     """Connected components (6-neighborhood, or 26 if `fully_connected`) as labels 1..n, and n."""
-    image = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)), fully_connected)
+    image = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)), fully_connected)  # type: ignore[no-untyped-call]
     labels = sitk.GetArrayFromImage(image).astype(np.int32, copy=False)
     return labels, int(labels.max(initial=0))
 

@@ -60,8 +60,9 @@ class AnatomySettings:
     behind_scapula_mm: float = 9.0
     """The region reaches this far behind the front of the shoulder's bones: subscapular nodes lie before the scapula."""
 
-    front_margin_mm: float = 0.0
-    """The region reaches this far in front of the lungs; pectoral muscles lie there, and the breast."""
+    front_shares: tuple[float, float] = (0.06, 0.25)
+    """Anterior limit as a share of the lungs' depth, in the upper half of the axilla and at its lower end: the pectorals end
+    there, and what lies further in front is breast."""
 
     below_apex_mm: float = 135.0
     """Lower limit below the lung apex: about the fifth rib."""

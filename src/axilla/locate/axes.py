@@ -59,7 +59,8 @@ def axial_axes(mask: BoolArray, spacing_yx_mm: tuple[float, float]) -> AxialAxes
 def _contours(pixels: BoolArray, spacing_yx_mm: tuple[float, float]) -> list[FloatArray]:
     """Closed outlines of a 2D mask, points (y, x) in mm."""
     padded = np.pad(pixels, 1).astype(np.float64)
-    return [np.asarray(c, dtype=np.float64) * spacing_yx_mm for c in find_contours(padded, 0.5)]
+    contours = find_contours(padded, 0.5)  # type: ignore[no-untyped-call]
+    return [np.asarray(c, dtype=np.float64) * spacing_yx_mm for c in contours]
 
 
 def _longest(points: FloatArray) -> tuple[float, FloatArray]:

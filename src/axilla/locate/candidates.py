@@ -10,9 +10,9 @@ from axilla.locate.features import Lump, measure_all
 from axilla.locate.join import join_fragments, with_hilum
 from axilla.locate.score import Score, enhancement, score
 from axilla.locate.settings import LocateSettings
-from axilla.locate.split import split
 from axilla.locate.tissue import find_tissue
 from axilla.node import Candidate
+from axilla.segment import split
 from axilla.volume import Volume, bounding_box
 
 _SCORE_FLOOR = 0.02
@@ -23,8 +23,8 @@ def find_candidates(volume: Volume, anatomy: Anatomy, side: str, settings: Locat
     """Candidates of one side, in canonical order, best first."""
     crop = crop_side(volume, anatomy, side, settings)
     tissue = find_tissue(crop, settings)
-    pieces = split(tissue.islands, crop.spacing, settings)
-    lumps = join_fragments(measure_all(pieces, tissue, crop, settings.min_peak_mm), pieces, tissue, crop, settings)
+    pieces = split(tissue.islands, crop.spacing, settings.segment)
+    lumps = join_fragments(measure_all(pieces, tissue, crop, settings.segment.min_peak_mm), pieces, tissue, crop, settings)
     scored = [(score(lump, crop), lump) for lump in lumps]
     scored = sorted((pair for pair in scored if pair[0].value >= _SCORE_FLOOR), key=lambda pair: -pair[0].value)
     taken = np.zeros(crop.hu.shape, dtype=bool)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from scipy.interpolate import make_interp_spline
 
 from axilla.anatomy import Anatomy
 from axilla.locate.settings import LocateSettings
+from axilla.segment import finer_slices, slice_steps
 from axilla.volume import BoolArray, Geometry, SlicesZYX, TripleFloat, TripleInt, Volume, bounding_box, to_canonical
 
 HuArray = npt.NDArray[np.float32]
@@ -77,8 +77,8 @@ def crop_side(volume: Volume, anatomy: Anatomy, side: str, settings: LocateSetti
     box = bounding_box(region, margin)
     native = to_canonical(volume.array, volume.geometry)[box].astype(np.float32)
     dz, dy, dx = fine.spacing_zyx_mm
-    steps = round(dz) if dz > settings.fine_slice_mm else 1
-    hu = _with_slices_between(native, steps)
+    steps = slice_steps(dz, settings.fine_slice_mm)
+    hu = finer_slices(native, steps)
     spacing = (dz / steps, dy, dx)
     hu = _denoised(hu, region[box], spacing, steps, anatomy.fat_hu, settings)
     walls = anatomy.grid.to_fine(anatomy.masks["bones"] | anatomy.masks["cage"])[box]
@@ -106,16 +106,6 @@ def to_own_grid(mask: BoolArray, offset_zyx: TripleInt, geometry: Geometry) -> t
     own = np.ascontiguousarray(np.transpose(np.flip(mask, flip_axes), order))
     z, y, x = (int(start[a]) for a in order)
     return (z, y, x), own
-
-
-def _with_slices_between(native: HuArray, steps: int) -> HuArray:
-    """Cubic-spline interpolation along z with `steps` rows per slice; native rows stay exact."""
-    n = native.shape[0]
-    if steps == 1 or n < 4:
-        return np.repeat(native, steps, axis=0)[: (n - 1) * steps + 1]
-    rows = np.arange((n - 1) * steps + 1) / steps
-    weights = make_interp_spline(np.arange(n), np.eye(n), k=3)(rows).astype(np.float32)
-    return np.ascontiguousarray((weights @ native.reshape(n, -1)).reshape(len(rows), *native.shape[1:]))
 
 
 def _nearest_slices(mask: BoolArray, steps: int) -> BoolArray:

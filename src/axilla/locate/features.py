@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import ConvexHull
 
 from axilla.locate.crop import SideCrop
-from axilla.locate.split import Pieces
 from axilla.locate.tissue import Tissue
+from axilla.segment import Pieces
 from axilla.volume import BoolArray, SlicesZYX, TripleFloat, TripleInt
 
 _HALF_NEIGHBORS = np.array([s for s in np.ndindex(3, 3, 3) if s > (1, 1, 1)]) - 1
@@ -38,7 +39,7 @@ class Lump:
     fat_contact, muscle_contact : float
         Shares of its surface that face fat and walls; the rest faces other lumps.
     neck : float
-        Widest passage to another lump, as a share of `radius_mm`.
+        Widest passage to another lump, as a share of `radius_mm`, both less the half voxel to the surface.
     peak_hu : float
         90th percentile of its soft voxels: what partial volume leaves of its own density.
     pad_share : float
@@ -92,8 +93,9 @@ def measure_all(pieces: Pieces, tissue: Tissue, crop: SideCrop, min_radius_mm: f
     """Every piece of at least `min_radius_mm`, by label."""
     boxes = ndimage.find_objects(pieces.labels)
     lumps = {}
-    for label, box in enumerate(boxes, start=1):
-        if box is not None and pieces.peaks[label] >= min_radius_mm:
+    for label, found in enumerate(boxes, start=1):
+        if found is not None and pieces.peaks[label] >= min_radius_mm:
+            box = (found[0], found[1], found[2])
             lumps[label] = measure((label,), box, pieces, tissue, crop)
     return lumps
 
@@ -107,6 +109,7 @@ def measure(labels: tuple[int, ...], box: SlicesZYX, pieces: Pieces, tissue: Tis
     mask = np.isin(around, labels)
     radius = float(max(pieces.peaks[label] for label in labels))
     fat, muscle = _contacts(mask, around, tissue, wide)
+    half = min(crop.spacing[1:]) / 2
     inside = crop.hu[wide][mask & tissue.soft[wide]]
     outer = [
         height for pair, height in pieces.saddles.items() if (pair[0] in labels) != (pair[1] in labels)
@@ -114,7 +117,7 @@ def measure(labels: tuple[int, ...], box: SlicesZYX, pieces: Pieces, tissue: Tis
     return Lump(
         labels=labels, offset_zyx=(z.start, y.start, x.start), mask=mask, radius_mm=radius,
         volume_mm3=float(np.count_nonzero(mask) * crop.voxel_mm3), lengths_mm=principal_lengths(mask, crop.spacing),
-        fat_contact=fat, muscle_contact=muscle, neck=max(outer, default=0.0) / radius,
+        fat_contact=fat, muscle_contact=muscle, neck=max(0.0, max(outer, default=0.0) - half) / max(radius - half, half),
         peak_hu=float(np.percentile(inside, 90)) if inside.size else crop.fat_hu,
         pad_share=float(np.count_nonzero(mask & tissue.pad[wide]) / np.count_nonzero(mask)),
         wall_neck=_wall_neck(mask, tissue, wide) / radius, solidity=_solidity(mask, crop.spacing), spacing=crop.spacing,
@@ -154,7 +157,7 @@ def geodesic_length(mask: BoolArray, spacing: TripleFloat) -> float:
     graph = coo_array(values, shape=(n, n)).tocsr()
     source, reach = 0, 0.0
     for _ in range(2):
-        distance = dijkstra(graph, directed=False, indices=source)
+        distance = dijkstra(graph, directed=False, indices=np.array([source]))[0]
         distance[~np.isfinite(distance)] = -1
         source, reach = int(distance.argmax()), float(distance.max())
     return reach + min(spacing)
@@ -178,9 +181,9 @@ def _solidity(mask: BoolArray, spacing: TripleFloat) -> float:
     return float(np.count_nonzero(mask) * np.prod(spacing) / hull.volume)
 
 
-def _contacts(mask: BoolArray, around: np.ndarray, tissue: Tissue, box: SlicesZYX) -> tuple[float, float]:  # type: ignore[type-arg]
+def _contacts(mask: BoolArray, around: npt.NDArray[np.int32], tissue: Tissue, box: SlicesZYX) -> tuple[float, float]:
     """Shares of the voxel faces of a mask's surface that face fat and walls."""
-    other = (around > 0) & ~mask
+    other = ((around > 0) | tissue.vessels[box]) & ~mask
     wall = tissue.muscle[box]
     faces = fat = walls = 0
     for axis in range(3):
@@ -189,7 +192,7 @@ def _contacts(mask: BoolArray, around: np.ndarray, tissue: Tissue, box: SlicesZY
             here = tuple(first if a == axis else slice(None) for a in range(3))
             there = tuple(second if a == axis else slice(None) for a in range(3))
             surface = mask[here] & ~mask[there]
-            faces += np.count_nonzero(surface)
-            walls += np.count_nonzero(surface & wall[there])
-            fat += np.count_nonzero(surface & ~wall[there] & ~other[there])
+            faces += int(np.count_nonzero(surface))
+            walls += int(np.count_nonzero(surface & wall[there]))
+            fat += int(np.count_nonzero(surface & ~wall[there] & ~other[there]))
     return (fat / faces, walls / faces) if faces else (0.0, 0.0)

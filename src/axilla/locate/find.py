@@ -14,7 +14,7 @@ from axilla.locate.crop import to_own_grid
 from axilla.locate.describe import describe
 from axilla.locate.settings import LocateSettings
 from axilla.node import SIDES, Candidate, Node, Segment, Segmentation
-from axilla.volume import TripleInt, Volume
+from axilla.volume import FloatArray, TripleInt, Volume
 
 _DEFAULTS = LocateSettings()
 
@@ -110,5 +110,5 @@ def _numbered(candidates: list[Candidate], volume: Volume) -> list[tuple[str, Tr
     return named
 
 
-def _center_mm(candidate: Candidate, spacing: tuple[float, float, float]) -> np.ndarray:  # type: ignore[type-arg]
+def _center_mm(candidate: Candidate, spacing: tuple[float, float, float]) -> FloatArray:
     return np.asarray((np.argwhere(candidate.mask).mean(axis=0) + candidate.offset_zyx) * spacing)

@@ -12,8 +12,8 @@ from axilla.locate.crop import SideCrop
 from axilla.locate.features import Lump, measure
 from axilla.locate.score import enhancement, score
 from axilla.locate.settings import LocateSettings
-from axilla.locate.split import Pieces
 from axilla.locate.tissue import Tissue
+from axilla.segment import Pieces
 from axilla.volume import BoolArray, SlicesZYX
 
 

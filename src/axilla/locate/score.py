@@ -52,22 +52,22 @@ def _compact(lump: Lump, crop: SideCrop) -> Score:
     r = lump.radius_mm
     parts = {
         "fat": below(-lump.fat_contact, -ramp(r, (2.5, 0.82), (4.5, 0.5)), 0.04),
-        "neck": below(lump.neck, ramp(r, (1.6, 0.6), (2.4, 0.7)), 0.06),
+        "neck": below(lump.neck, ramp(r, (1.6, 0.55), (2.4, 0.62)), 0.06),
         "wall": 0.45 + 0.55 * below(lump.wall_neck, 0.85, 0.06),
         "round": below(lump.elongation, 2.8, 0.3),
         "solid": below(-lump.solidity, -0.45, 0.03) * below(-lump.ballness, -0.14, 0.02),
-    } | _common(lump, crop, 0.25)
+    } | _common(lump, crop, ramp(lump.ballness, (0.3, 0.25), (0.6, 0.75)))
     return Score(float(np.prod(list(parts.values()))) * _possible(lump, crop), parts)
 
 
 def _crescent(lump: Lump, crop: SideCrop) -> Score:
     parts = {
         "fat": below(-lump.fat_contact, -0.84, 0.02),
-        "neck": below(lump.neck, 0.8, 0.05),
+        "neck": below(lump.neck, 0.7, 0.05),
         "wall": below(lump.wall_neck, 0.7, 0.06),
         "round": below(-lump.lengths_mm[1] / (2 * lump.radius_mm), -1.6, 0.1) * below(-lump.bend, -1.45, 0.1),
         "sheet": below(-lump.sheetness, -1.0, 0.06),
-        "solid": below(lump.radius_mm, 3.0, 0.2) * below(-lump.volume_mm3, -110, 15),
+        "solid": below(lump.radius_mm, 3.0, 0.2) * below(-lump.radius_mm, -1.45, 0.05) * below(-lump.volume_mm3, -110, 15),
     } | _common(lump, crop, 0.05)
     return Score(0.8 * float(np.prod(list(parts.values()))) * _possible(lump, crop), parts)
 
@@ -75,7 +75,7 @@ def _crescent(lump: Lump, crop: SideCrop) -> Score:
 def _common(lump: Lump, crop: SideCrop, density_floor: float) -> dict[str, float]:
     """Limits that balls and crescents share."""
     diameter = (6 * lump.volume_mm3 / np.pi) ** (1 / 3)
-    smallest = max(2.8, 1.75 * crop.native_slice_mm)
+    smallest = max(3.3, 1.75 * crop.native_slice_mm)
     darkness = (lump.peak_hu - crop.fat_hu) / (crop.muscle_hu - crop.fat_hu)
     share = enhancement(lump, crop)
     density = 1.0 if np.isnan(share) else density_floor + (1 - density_floor) * below(share, 0.75, 0.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from axilla.anatomy import AnatomySettings
+from axilla.segment import SegmentSettings
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,10 @@ class LocateSettings:
     anatomy: AnatomySettings = field(default_factory=AnatomySettings)
     """Where the axillae are looked for."""
 
-    min_score: float = 0.3
+    segment: SegmentSettings = field(default_factory=SegmentSettings)
+    """How soft tissue is cut into lumps."""
+
+    min_score: float = 0.4
     """Candidates at or above this detection score become nodes."""
 
     margin_mm: float = 14.0
@@ -53,21 +57,11 @@ class LocateSettings:
     max_hole_area_mm2: float = 110.0
     """The same for fat enclosed in one axial slice."""
 
-    min_peak_mm: float = 1.1
-    """Inscribed radius below which nothing is looked at."""
-
-    merge_saddle: float = 0.75
-    """Neighboring lumps whose connection is this share of the smaller one's radius are one object: tubes re-join into
-    long tubes, nodes keep a neck."""
-
-    tube_ratio: float = 1.6
-    """A lump this many times thicker than what runs into it keeps apart from it: a vessel ends at a node."""
-
-    bump_volume: float = 4.0
-    """... unless that is smaller than this many of its own inscribed balls: a bump of the lump."""
-
-    vessel_share: float = 0.75
+    vessel_share: float = 0.85
     """Soft tissue this far from muscle to blood in density is a vessel's core: nodes enhance to about half."""
+
+    vessel_smoothing_mm: float = 1.0
+    """Smoothing before dense cores are looked for, so that noise in an enhancing node makes none."""
 
     min_vessel_mm3: float = 30.0
     """Smaller dense spots are noise, clips or calcium."""
@@ -93,8 +87,8 @@ class LocateSettings:
     joint_enhancement: float = 0.75
     """Fragments nearer to vessels than this are not joined: a node's cortex is not a vein."""
 
-    joint_gain: float = 0.9
-    """Joined fragments must score at least this share of the better one."""
+    joint_gain: float = 0.95
+    """Joined fragments must score at least this share of the better one: joining a node and a vessel lowers the score."""
 
     max_joint_mm: float = 34.0
     """Longest node put together from fragments."""

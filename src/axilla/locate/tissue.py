@@ -37,13 +37,26 @@ def find_tissue(crop: SideCrop, settings: LocateSettings) -> Tissue:
     soft = np.asarray(crop.hu > crop.threshold_hu)
     muscle = _muscle(soft, crop, settings)
     vessels = _vessels(soft, muscle, crop, settings)
-    pad = crop.region & ~muscle & (crop.hu < 400)
-    pad = morphology.opened(pad, settings.pad_opening_mm, crop.spacing)
-    pad = morphology.large_components(pad, settings.min_pad_ml * 1000 / crop.voxel_mm3)
-    near = morphology.dilate(pad, settings.near_pad_mm, crop.spacing)
+    pad, near = _pad(crop.region & ~muscle & (crop.hu < 400), crop, settings)
     islands = _with_hila(soft & ~muscle & ~vessels & near, crop, settings) & ~muscle & ~vessels
     wall_depth = morphology.distance_to(~(islands | muscle), crop.spacing)
     return Tissue(soft, muscle, vessels, pad, islands, wall_depth)
+
+
+def _pad(space: BoolArray, crop: SideCrop, settings: LocateSettings) -> tuple[BoolArray, BoolArray]:
+    """The roomy part of the space between walls, and what lies near it; on every other voxel, which is fine enough."""
+    thin = space[::2, ::2, ::2]
+    spacing = (2 * crop.spacing[0], 2 * crop.spacing[1], 2 * crop.spacing[2])
+    pad = morphology.opened(thin, settings.pad_opening_mm, spacing)
+    pad = morphology.large_components(pad, settings.min_pad_ml * 1000 / (8 * crop.voxel_mm3))
+    near = morphology.dilate(pad, settings.near_pad_mm, spacing)
+    return _doubled(pad, space.shape) & space, _doubled(near, space.shape)
+
+
+def _doubled(mask: BoolArray, shape: tuple[int, ...]) -> BoolArray:
+    for axis in range(3):
+        mask = np.repeat(mask, 2, axis=axis)
+    return mask[: shape[0], : shape[1], : shape[2]]
 
 
 def _muscle(soft: BoolArray, crop: SideCrop, settings: LocateSettings) -> BoolArray:
