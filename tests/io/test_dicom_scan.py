@@ -149,7 +149,7 @@ def test_cd_with_dicomdir(make: ModuleType, tmp_path: Path) -> None:
     for path in sorted((tmp_path / "in").iterdir()):
         disc.add(path)
     disc.write(tmp_path / "cd")
-    disc._tmpdir.cleanup()
+    disc._stage["t"].cleanup()
     make.put(tmp_path / "cd" / "unlisted", make.block(seed=5), uid_seed="other")
     listed = [p for p in (tmp_path / "cd").rglob("*") if p.is_file() and "unlisted" not in str(p) and p.name != "DICOMDIR"]
     for source in (tmp_path / "cd", tmp_path / "cd" / "DICOMDIR"):

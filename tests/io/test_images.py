@@ -128,22 +128,63 @@ def test_sheared_axes_are_refused(make: ModuleType, tmp_path: Path) -> None:
         read_image(path)
 
 
-def test_damaged_empty_absent_and_unknown(make: ModuleType, tmp_path: Path) -> None:
-    write_image(make.block(), tmp_path / "x.nii.gz")
-    data = (tmp_path / "x.nii.gz").read_bytes()
-    (tmp_path / "cut.nii.gz").write_bytes(data[: len(data) // 2])
-    (tmp_path / "text.nrrd").write_text("hello")
-    (tmp_path / "empty.mha").touch()
-    for name, sentence in {
-        "cut.nii.gz": "damaged|cannot be read",
-        "text.nrrd": "cannot be read",
-        "empty.mha": "empty",
-        "absent.nii": "not exist",
-    }.items():
-        with pytest.raises(InputRefusedError, match=sentence):
+@pytest.mark.parametrize("ending", WRITTEN)
+def test_cut_off_files_are_refused(make: ModuleType, tmp_path: Path, ending: str) -> None:
+    """ITK reads a cut-off NIfTI without a word, and invents the rest."""
+    path = tmp_path / f"x.{ending}"
+    write_image(make.block(n=40), path)
+    data = path.read_bytes()
+    for kept in (len(data) - 1, len(data) // 2, 200):
+        path.write_bytes(data[:kept])
+        with pytest.raises(InputRefusedError, match=r"cut off"):
+            read_image(path)
+
+
+@pytest.mark.parametrize("ending", ["nii.gz", "nrrd", "mha"])
+def test_damaged_compressed_files_are_refused(make: ModuleType, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"x.{ending}"
+    write_image(make.block(n=40), path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(InputRefusedError, match="damaged"):
+        read_image(path)
+
+
+def test_text_empty_absent_and_unknown(make: ModuleType, tmp_path: Path) -> None:
+    for name in ("text.nrrd", "text.nii", "text.mha", "text.nii.gz"):
+        (tmp_path / name).write_text("hello")
+        with pytest.raises(InputRefusedError, match="damaged"):
             read_image(tmp_path / name)
+    (tmp_path / "empty.mha").touch()
+    with pytest.raises(InputRefusedError, match="empty"):
+        read_image(tmp_path / "empty.mha")
+    with pytest.raises(InputRefusedError, match="not exist"):
+        read_image(tmp_path / "absent.nii")
     with pytest.raises(InputRefusedError, match="written as one of"):
         write_image(make.block(), tmp_path / "x.png")
+
+
+def test_nifti_2_and_other_byte_order(tmp_path: Path) -> None:
+    """Headers as the NIfTI-1 and NIfTI-2 definitions lay them out."""
+    import struct
+
+    from axilla.io._whole import check_whole
+
+    voxels = bytes(3 * 4 * 5 * 2)
+    for order in "<>":
+        one = bytearray(352)
+        one[:4], one[40:56] = struct.pack(order + "i", 348), struct.pack(order + "8h", 3, 5, 4, 3, 1, 1, 1, 1)
+        one[72:74], one[108:112], one[344:348] = struct.pack(order + "h", 16), struct.pack(order + "f", 352), b"n+1\0"
+        two = bytearray(544)
+        two[:8], two[14:16] = struct.pack(order + "i", 540) + b"n+2\0", struct.pack(order + "h", 16)
+        two[16:80], two[168:176] = struct.pack(order + "8q", 3, 5, 4, 3, 1, 1, 1, 1), struct.pack(order + "q", 544)
+        for header in (one, two):
+            (tmp_path / "x.nii").write_bytes(bytes(header) + voxels)
+            check_whole(tmp_path / "x.nii")
+            (tmp_path / "x.nii").write_bytes(bytes(header) + voxels[:-1])
+            with pytest.raises(InputRefusedError, match="cut off"):
+                check_whole(tmp_path / "x.nii")
 
 
 @pytest.mark.parametrize(("value", "sentence"), [(0.5, "fractions"), (-1.0, "0..65535"), (70000.0, "0..65535")])

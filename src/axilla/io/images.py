@@ -16,6 +16,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from axilla.errors import InputRefusedError, InvalidValueError
+from axilla.io._whole import check_whole
 from axilla.io.files import replacing
 from axilla.volume import Geometry, Labels, Volume
 
@@ -27,7 +28,7 @@ _WRITTEN = (".nii.gz", ".nii", ".nrrd", ".mha")
 
 _Reader: Any = sitk.ImageFileReader  # SimpleITK carries no usable types
 
-_SYNTHETIC_KEYS = ("descrip", "intent_name", "ITK_FileNotes", "axilla_synthetic")
+_SYNTHETIC_KEYS = ("descrip", "ITK_FileNotes", "axilla_synthetic")
 _SYNTHETIC_WORD = "SYNTHETIC axilla"
 
 
@@ -73,7 +74,7 @@ def write_image(volume: Volume, path: Path) -> None:
     """Write a CT; a synthetic one is marked so in the header where the format has a free text field."""
     image = _to_sitk(volume.array, volume.geometry)
     if volume.acquisition.is_synthetic:
-        image.SetMetaData("descrip" if ".nii" in path.name.lower() else "axilla_synthetic", _SYNTHETIC_WORD)
+        image.SetMetaData("ITK_FileNotes" if ".nii" in path.name.lower() else "axilla_synthetic", _SYNTHETIC_WORD)
     _write(image, path)
 
 
@@ -153,6 +154,7 @@ def _open(path: Path) -> Any:
         raise InputRefusedError(f"An image file's name must end in one of {', '.join(SUFFIXES)}.")
     if path.stat().st_size == 0:
         raise InputRefusedError("The image file is empty; copy it again.")
+    check_whole(path)
     reader = _Reader()
     reader.SetFileName(str(path))
     try:

@@ -15,7 +15,7 @@ from axilla.errors import InputRefusedError
 from axilla.io.dicom.catalog import Series, SeriesInfo, with_reason
 from axilla.io.dicom.enhancement import measure_enhancement
 from axilla.io.dicom.headers import HU_TYPES
-from axilla.io.dicom.kernels import is_sharp
+from axilla.io.dicom.sharpness import is_sharp
 from axilla.io.dicom.pixels import ReadSettings, read_sample
 from axilla.io.dicom.stack import StackSettings, build_stack
 

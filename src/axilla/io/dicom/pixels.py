@@ -20,7 +20,7 @@ from axilla.errors import InputRefusedError
 from axilla.io.dicom.catalog import Series
 from axilla.io.dicom.enhancement import measure_enhancement
 from axilla.io.dicom.headers import NotUsableError, SliceHeader, quiet, read_dataset
-from axilla.io.dicom.kernels import is_sharp
+from axilla.io.dicom.sharpness import is_sharp
 from axilla.io.dicom.sources import FileSource, Opener
 from axilla.io.dicom.stack import Stack, StackSettings, build_stack
 from axilla.volume import AIR_HU, SliceReference, Volume
