@@ -118,7 +118,7 @@ def prediction_report(model_document) -> PredictionReport:
         patients=patients,
         model=model_document,
         warnings=(HOSTILE,),
-        settings={"locate": {HOSTILE: HOSTILE}, "radiomics": {"spacing_mm": 1.0, "bin_width_hu": 25.0}},
+        settings={"locate": {HOSTILE: HOSTILE}, "radiomics": {"voxel_spacing_xyz_mm": (1.0, 1.0, 1.0), "bin_width": 25.0}},
         versions={"numpy": "2.4"},
         patient_id=HOSTILE,
     )

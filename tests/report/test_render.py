@@ -129,7 +129,7 @@ def test_the_prediction_lists_every_node_with_its_numbers(pages):
     assert "Call: metastatic" in text
     assert "only a part of the axilla" in text.lower()
     assert "Slices are 3 mm apart" in text
-    assert "bin width of 25 HU" in text
+    assert "resampled to 1 x 1 x 1 mm and with a bin width of 25 HU" in text
     assert "160 synthetic nodes of 20 patients" in text
 
 

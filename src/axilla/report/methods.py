@@ -74,11 +74,10 @@ def shape_in_words(characterization: pd.DataFrame | None) -> list[str]:
 
 def _features_sentence(radiomics: Mapping[str, Any]) -> str:
     parts = []
-    spacing = radiomics.get("spacing_xyz_mm", radiomics.get("spacing_mm"))
+    spacing = radiomics.get("voxel_spacing_xyz_mm")
     if spacing is not None:
-        words = " x ".join(f"{float(v):g}" for v in spacing) if isinstance(spacing, list | tuple) else f"{float(spacing):g}"
-        parts.append(f"resampled to {words} mm")
-    width = radiomics.get("bin_width_hu", radiomics.get("bin_width"))
+        parts.append(f"resampled to {' x '.join(f'{float(v):g}' for v in spacing)} mm")
+    width = radiomics.get("bin_width")
     if width is not None:
         parts.append(f"with a bin width of {float(width):g} HU")
     how = ", " + " and ".join(parts) if parts else ""
