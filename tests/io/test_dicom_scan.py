@@ -67,6 +67,7 @@ def test_truncated_header_is_listed(make: ModuleType, tmp_path: Path) -> None:
     assert len(catalog.unread) == 1
     assert "DICOM" in catalog.unread[0].reason
     assert [len(s.slices) for s in catalog.series] == [5]
+    assert [w for w in read_ct(tmp_path).volume.warnings if "1 file(s) beside the series could not be read" in w]
 
 
 def test_zip_is_read_and_nothing_left_behind(make: ModuleType, tmp_path: Path) -> None:
@@ -291,3 +292,39 @@ def test_file_that_vanished_after_the_scan_is_refused(make: ModuleType, tmp_path
     next(tmp_path.iterdir()).unlink()
     with pytest.raises(InputRefusedError, match="cannot be read"):
         read_series(series)
+
+
+def test_several_examinations_are_told(make: ModuleType, tmp_path: Path) -> None:
+    _competition(make, tmp_path, one={}, two={"change": lambda d, i: setattr(d, "StudyInstanceUID", "2.25.77")})
+    assert [w for w in choose_series(scan(tmp_path).series).warnings if "2 examinations" in w]
+
+
+KERNELS = {
+    "SIEMENS": {
+        "B30f": False,
+        "B40f": False,
+        "I40f 3": False,
+        "Br40d": False,
+        "B60f": True,
+        "B70s": True,
+        "Bl57d 3": True,
+        "Br64": True,
+    },
+    "GE MEDICAL SYSTEMS": {"STANDARD": False, "SOFT": False, "CHST": False, "LUNG": True, "BONEPLUS": True, "EDGE": True},
+    "TOSHIBA": {"FC08": False, "FC13-H": False, "FC30": True, "FC52": True, "FC86": True},
+    "Philips": {"B": False, "C": False, "A": False, "D": True, "L": True, "YC": True, "YB": True},
+    "": {"": False, "something": False},
+}
+
+
+@pytest.mark.parametrize("maker", KERNELS)
+def test_sharp_kernels_by_name(make: ModuleType, tmp_path: Path, maker: str) -> None:
+    from axilla.io.dicom.sharpness import is_sharp
+
+    make.put(tmp_path)
+    header = scan(tmp_path).series[0].first
+    found = {
+        kernel: is_sharp(replace(header, acquisition=replace(header.acquisition, manufacturer=maker, kernel=kernel)))
+        for kernel in KERNELS[maker]
+    }
+    assert found == KERNELS[maker]

@@ -64,9 +64,17 @@ def read_ct(path: Path, series_uid: str | None = None) -> CTReading:
             "or use axilla import for a cohort."
         )
     choice = choose_series(next(iter(with_ct.values()), catalog.series), series_uid)
-    volume = read_series(choice.series).with_warnings(*choice.warnings)
+    volume = read_series(choice.series).with_warnings(*choice.warnings, *catalog.notes, *_lost(catalog))
     key = choice.series.patient_key
     return CTReading(volume, choice.info, choice.others, key, catalog.unread, catalog.notes)
+
+
+def _lost(catalog: Catalog) -> tuple[str, ...]:
+    """Gaps within a series are seen from its positions; slices lost at its ends are not, so damaged files are told."""
+    n_lost = sum(item.may_be_a_slice for item in catalog.unread)
+    if not n_lost:
+        return ()
+    return (f"{n_lost} file(s) beside the series could not be read; if they are its end slices, the CT is shorter than made.",)
 
 
 def _nothing_found(catalog: Catalog) -> str:

@@ -15,8 +15,8 @@ from axilla.errors import InputRefusedError
 from axilla.io.dicom.catalog import Series, SeriesInfo, with_reason
 from axilla.io.dicom.enhancement import measure_enhancement
 from axilla.io.dicom.headers import HU_TYPES
-from axilla.io.dicom.sharpness import is_sharp
 from axilla.io.dicom.pixels import ReadSettings, read_sample
+from axilla.io.dicom.sharpness import is_sharp
 from axilla.io.dicom.stack import StackSettings, build_stack
 
 _MAP_WORDS = (
@@ -70,6 +70,9 @@ def choose_series(series: Sequence[Series], series_uid: str | None = None, setti
     others = [with_reason(infos[id(s)], _why_behind(s, infos[id(s)], best, info, settings)) for s in candidates[1:]]
     others += [with_reason(s.info, reasons[id(s)]) for s in series if reasons[id(s)]]
     doubts = list(_coverage_doubts(info, settings))
+    n_studies = len({s.first.study_uid for s in candidates})
+    if n_studies > 1:
+        doubts.append(f"The patient has CT from {n_studies} examinations; the rule looked at all. Give one, or name the series.")
     ties = [o for s, o in zip(candidates[1:], others, strict=False) if _rank(s, o, settings) == _rank(best, info, settings)]
     if ties:
         doubts.append(

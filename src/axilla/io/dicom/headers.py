@@ -61,6 +61,7 @@ class SliceHeader:
     frame: int | None
     sop_instance_uid: str
     series_uid: str
+    study_uid: str
     patient_key: str
     hospital_id: str = field(repr=False)
     """PatientID as the hospital wrote it; goes into the study's owner-only key and nowhere else."""
@@ -216,6 +217,7 @@ def _slice_header(
         frame=frame,
         sop_instance_uid=_text(dataset, "SOPInstanceUID"),
         series_uid=_text(dataset, "SeriesInstanceUID"),
+        study_uid=_text(dataset, "StudyInstanceUID"),
         patient_key=patient_key(dataset),
         hospital_id=_text(dataset, "PatientID"),
         modality=_text(dataset, "Modality"),

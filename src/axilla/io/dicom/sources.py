@@ -54,6 +54,11 @@ class Unread:
     name: str
     reason: str
 
+    @property
+    def may_be_a_slice(self) -> bool:
+        """Whether a damaged slice may hide behind it, rather than a file that has nothing to do with the CT."""
+        return self.reason not in {"not DICOM", "not a regular file"}
+
 
 class Opener:
     """Opens file sources; keeps ZIP archives open while in use (a context manager)."""

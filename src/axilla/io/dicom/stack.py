@@ -100,7 +100,7 @@ def _too_few(n_slices: int, n_positions: int, settings: StackSettings) -> str:
     where = "" if n_slices == n_positions else f" at {n_positions} position(s), repeated over time (bolus tracking or perfusion)"
     return (
         f"The series has too few slices to be a volume: {n_slices}{where}; at least {settings.min_slices} positions are needed, "
-        "so choose a series that covers the chest."
+        "so give the whole folder of a series that covers the chest."
     )
 
 
