@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from axilla import stats
 from axilla.cohort import Patient
 from axilla.errors import InputRefusedError, InvalidValueError
 from axilla.evaluate import (
@@ -144,6 +145,16 @@ def test_the_bootstrap_is_of_the_same_estimate(paper):
 def test_same_seed_same_result():
     frames = node_frames((20, 5, 30, 6))
     assert evaluate(*frames, settings=FAST).to_dict() == evaluate(*frames, settings=FAST).to_dict()
+
+
+def test_the_bootstrap_is_by_patient_stratified_by_status():
+    predictions, status = node_frames((20, 5, 30, 6), per_patient=4)
+    names = sorted(set(status["patient_id"]))
+    strata = [name[0] == "M" for name in names]
+    draws = stats.patient_draws(np.where(strata, 1, 2), FAST.n_resamples, np.random.default_rng(FAST.seed))
+    patient = [names.index(name) for name in status["patient_id"]]
+    expected = stats.bootstrap_auc(status["status"] == "metastatic", predictions["score"], patient, draws)
+    assert evaluate(predictions, status, settings=FAST).node_level.auc_score.others["bootstrap"] == expected
 
 
 def test_order_of_rows_does_not_matter():
