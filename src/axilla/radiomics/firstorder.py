@@ -141,7 +141,7 @@ def root_mean_squared(v: FirstOrder) -> float:
     return float(np.sqrt(np.sum(v.x**2) / v.x.size))
 
 
-@feature("firstorder", "Skewness", ibsi="KE2M")
+@feature("firstorder", "Skewness", ibsi="KE2A")
 def skewness(v: FirstOrder) -> float:
     """``m3 / m2**1.5`` with the central moments m; 0 for a flat region."""
     variance_ = v.moment(2)

@@ -187,7 +187,8 @@ def spline_values(array: npt.NDArray[Any], index_xyz: FloatArray) -> FloatArray:
     ndarray, shape (n,)
     """
     size_xyz = np.asarray(array.shape)[::-1]
-    first = np.floor(index_xyz).astype(np.int64) - 1
+    # ITK finds the first tap in single precision: just below a voxel center it takes that voxel's taps, which the last bit shows.
+    first = np.floor(index_xyz.astype(np.float32)).astype(np.int64) - 1
     low = np.maximum(first.min(axis=0) - _SPLINE_MARGIN_VOX, 0)
     high = np.minimum(first.max(axis=0) + 4 + _SPLINE_MARGIN_VOX, size_xyz)
     crop = array[low[2] : high[2], low[1] : high[1], low[0] : high[0]].astype(np.float64)

@@ -14,6 +14,7 @@ from axilla.volume import FloatArray
 _NEGATIVE_ROUNDING = -1e-10
 """An eigenvalue between this and 0 is rounding and counts as 0; one below gives NaN (PyRadiomics' rule)."""
 
+_AXES = "The covariance is divided by the number of voxels N; IBSI's values come from N - 1, sqrt(N / (N - 1)) as long."
 _PLANES = "Between mesh vertices that share the coordinate, as in PyRadiomics; IBSI defines no planar diameter."
 
 
@@ -72,7 +73,7 @@ def flatness(s: Shape) -> float:
     return float(np.sqrt(s.eigenvalues[0] / s.eigenvalues[2]))
 
 
-@feature("shape", "LeastAxisLength", unit="mm", ibsi="7J51")
+@feature("shape", "LeastAxisLength", unit="mm", ibsi="7J51", differs=_AXES)
 def least_axis_length(s: Shape) -> float:
     """``4 sqrt(least eigenvalue)``: the least axis.
 
@@ -81,7 +82,7 @@ def least_axis_length(s: Shape) -> float:
     return float(np.sqrt(s.eigenvalues[0]) * 4)
 
 
-@feature("shape", "MajorAxisLength", unit="mm", ibsi="TDIC")
+@feature("shape", "MajorAxisLength", unit="mm", ibsi="TDIC", differs=_AXES)
 def major_axis_length(s: Shape) -> float:
     """``4 sqrt(largest eigenvalue)``."""
     return float(np.sqrt(s.eigenvalues[2]) * 4)
@@ -117,7 +118,7 @@ def mesh_volume(s: Shape) -> float:
     return s.surface.volume_mm3
 
 
-@feature("shape", "MinorAxisLength", unit="mm", ibsi="P9VJ")
+@feature("shape", "MinorAxisLength", unit="mm", ibsi="P9VJ", differs=_AXES)
 def minor_axis_length(s: Shape) -> float:
     """``4 sqrt(middle eigenvalue)``."""
     return float(np.sqrt(s.eigenvalues[1]) * 4)

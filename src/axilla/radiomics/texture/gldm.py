@@ -57,7 +57,7 @@ def gray_level_nonuniformity(t: Gldm) -> FloatArray:
     return t.level_nonuniformity()
 
 
-@feature("gldm", "GrayLevelVariance", ibsi="1PR5")
+@feature("gldm", "GrayLevelVariance", ibsi="1PFV")
 def gray_level_variance(t: Gldm) -> FloatArray:
     """``sum(p(i, j) (i - mu)**2)`` with ``p = N(i, j) / N``, ``mu = sum(p i)``."""
     return t.level_variance()
@@ -75,13 +75,13 @@ def large_dependence_emphasis(t: Gldm) -> FloatArray:
     return t.emphasis(0, 2)
 
 
-@feature("gldm", "LargeDependenceHighGrayLevelEmphasis", ibsi="KLTH")
+@feature("gldm", "LargeDependenceHighGrayLevelEmphasis", ibsi="9QMG")
 def large_dependence_high_gray_level_emphasis(t: Gldm) -> FloatArray:
     """``sum(N(i, j) i**2 j**2) / N``."""
     return t.emphasis(2, 2)
 
 
-@feature("gldm", "LargeDependenceLowGrayLevelEmphasis", ibsi="A7WM")
+@feature("gldm", "LargeDependenceLowGrayLevelEmphasis", ibsi="NBZI")
 def large_dependence_low_gray_level_emphasis(t: Gldm) -> FloatArray:
     """``sum(N(i, j) j**2 / i**2) / N``."""
     return t.emphasis(-2, 2)
@@ -99,7 +99,7 @@ def small_dependence_emphasis(t: Gldm) -> FloatArray:
     return t.emphasis(0, -2)
 
 
-@feature("gldm", "SmallDependenceHighGrayLevelEmphasis", ibsi="DKNJ")
+@feature("gldm", "SmallDependenceHighGrayLevelEmphasis", ibsi="JA6D")
 def small_dependence_high_gray_level_emphasis(t: Gldm) -> FloatArray:
     """``sum(N(i, j) i**2 / j**2) / N``."""
     return t.emphasis(2, -2)

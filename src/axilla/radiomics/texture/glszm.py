@@ -87,7 +87,7 @@ def size_zone_nonuniformity_normalized(t: Glszm) -> FloatArray:
     return t.size_nonuniformity() / t.total
 
 
-@feature("glszm", "SmallAreaEmphasis", ibsi="P001")
+@feature("glszm", "SmallAreaEmphasis", ibsi="5QRC")
 def small_area_emphasis(t: Glszm) -> FloatArray:
     """``sum(N(i, j) / j**2) / N``."""
     return t.emphasis(0, -2)
