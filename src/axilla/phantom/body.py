@@ -9,7 +9,7 @@ from scipy.spatial import ConvexHull
 from axilla.phantom.frame import SIDE_SIGN, Float64, Frame
 from axilla.phantom.limb import Muscle, arm_down, hull_points
 from axilla.phantom.settings import PhantomSettings
-from axilla.phantom.shapes import Canvas, Field, Float32, polygon_distance
+from axilla.phantom.shapes import Canvas, Field, Float32, Tube, polygon_distance
 from axilla.phantom.trunk import STERNUM_Y, STERNUM_Z, cavity, spine_center
 
 BODY_MM = 5.0
@@ -38,11 +38,21 @@ def body_field(frame: Frame, settings: PhantomSettings, muscles: list[Muscle], c
     values -= _thickness(settings, z, y, x)
     values = _join(values, _breasts(frame, settings, z, y, x), 14.0)
     if settings.arms == "down":
-        grid = np.stack(np.meshgrid(z, y, x, indexing="ij")[::-1], axis=-1).reshape(-1, 3)
         for side in SIDE_SIGN:
-            arm = arm_down(frame, side).distance(grid).reshape(values.shape) - 0.4 * fat_thickness_mm(settings)
-            values = _join(values, arm.astype(np.float32), 10.0)
+            arm = _arm(arm_down(frame, side), z, y, x) - np.float32(0.4 * fat_thickness_mm(settings))
+            values = _join(values, arm, 10.0)
     return Field(values.astype(np.float32), np.array([z[0], y[0], x[0]]), BODY_MM)
+
+
+def _arm(tube: Tube, z: Float64, y: Float64, x: Float64) -> Float32:
+    """Distance to an upright tube, measured within the slice; rounded off above its upper end."""
+    heights = tube.points_xyz_mm[::-1, 2]
+    center_x = np.interp(z, heights, tube.points_xyz_mm[::-1, 0])[:, None, None]
+    center_y = np.interp(z, heights, tube.points_xyz_mm[::-1, 1])[:, None, None]
+    above = np.maximum(z - heights[-1], 0)[:, None, None]
+    radius = np.interp(z, heights, tube.radii_mm[::-1])[:, None, None]
+    away = np.sqrt((x[None, None, :] - center_x) ** 2 + (y[None, :, None] - center_y) ** 2 + above**2)
+    return np.asarray(away - radius, dtype=np.float32)
 
 
 def _hull(frame: Frame, muscle_points: Float64, z_mm: float) -> Float64:

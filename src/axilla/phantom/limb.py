@@ -309,6 +309,8 @@ def hull_points(items: list[Muscle], z_mm: Float64) -> list[Float64]:
     for muscle in items:
         shape = muscle.shape
         here = np.flatnonzero((z_mm >= shape.z_mm[0]) & (z_mm <= shape.z_mm[-1]))
+        if not len(here):
+            continue
         if isinstance(shape, Loft):
             for k, outline in zip(here, shape.outlines(z_mm[here], 24), strict=True):
                 points[k].append(outline)

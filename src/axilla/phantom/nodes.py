@@ -21,6 +21,9 @@ from axilla.volume import TripleFloat
 Kind = Literal["solid", "ring", "crescent", "necrotic"]
 Contact = Literal["free", "touching"]
 
+_BUMP_REACH = 0.2
+"""Largest relative deviation of an outline from its ellipsoid: four bumps of at most 0.045."""
+
 MIN_SHORT_AXIS_MM = 3.0
 """The smallest node asked for; the paper's technique claims nodes from 2-3 mm."""
 
@@ -58,6 +61,8 @@ class NodeStyle:
     long_median_mm: float
     long_gsd: float
     ratio: tuple[float, float]
+    """Mean and SD of short / long."""
+    ratio_range: tuple[float, float]
     hilum_share: float
     cortex_hu: tuple[float, float]
     cortex_share: tuple[float, float]
@@ -67,8 +72,8 @@ class NodeStyle:
 
 
 STYLES = {
-    "benign": NodeStyle(9.0, 1.5, (0.45, 0.70), 0.80, (75.0, 15.0), (0.35, 0.75), (2.0, 8.0), 0.0),
-    "metastatic": NodeStyle(14.0, 1.5, (0.60, 0.95), 0.25, (95.0, 22.0), (0.50, 0.90), (4.0, 16.0), 0.15),
+    "benign": NodeStyle(9.0, 1.5, (0.57, 0.10), (0.38, 0.90), 0.80, (75.0, 15.0), (0.35, 0.75), (2.0, 8.0), 0.0),
+    "metastatic": NodeStyle(14.0, 1.5, (0.76, 0.12), (0.42, 0.98), 0.25, (95.0, 22.0), (0.50, 0.90), (4.0, 16.0), 0.15),
 }
 
 LEVEL_SHARES = {"I": 0.748, "II": 0.171, "III": 0.081}
@@ -83,7 +88,7 @@ def plan_node(side: str, status: str, rng: np.random.Generator, size_factor: flo
     style = STYLES[status]
     level = str(rng.choice(list(LEVEL_SHARES), p=list(LEVEL_SHARES.values())))
     long = style.long_median_mm * size_factor * style.long_gsd ** rng.normal()
-    ratio = rng.uniform(*style.ratio)
+    ratio = float(np.clip(rng.normal(*style.ratio), *style.ratio_range))
     long = float(np.clip(long, MIN_SHORT_AXIS_MM / ratio, MAX_LONG_MM[level]))
     ratio = max(ratio, MIN_SHORT_AXIS_MM / long)
     short = long * ratio
@@ -139,21 +144,27 @@ class NodeShape:
     def _bump(self, directions: Float64) -> Float64:
         return np.asarray((self.bumps[:, 4] * np.cos(directions @ self.bumps[:, :3].T + self.bumps[:, 3])).sum(axis=-1))
 
-    def evaluate(self, points_xyz_mm: Float64) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64], Float64]:
-        """Whether points are inside, how much of each is hilum or necrosis (0-1), and the cortex texture in HU."""
+    def evaluate(self, points_xyz_mm: Float64) -> tuple[npt.NDArray[np.bool_], Float64]:
+        """Whether points ``(n, 3)`` are inside, and how much of each is hilum or necrosis (0-1)."""
         local = (points_xyz_mm - self.center_xyz_mm) @ self.rotation
         scaled = local / self.semi_mm
-        radius = np.linalg.norm(scaled, axis=-1)
-        inside = radius < 1.25
-        direction = scaled[inside] / np.maximum(radius[inside], 1e-6)[:, None]
-        inside[inside] = radius[inside] < 1 + self._bump(direction)
+        radius = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+        inside = radius < 1 - _BUMP_REACH
+        rim = np.flatnonzero(~inside & (radius < 1 + _BUMP_REACH))
+        inside[rim] = radius[rim] < 1 + self._bump(scaled[rim] / radius[rim, None])
         core = np.zeros(len(local))
         if self.plan.kind != "solid":
-            depth = np.linalg.norm((local - self.hilum_center) / self.hilum_semi, axis=-1)
+            hit = np.flatnonzero(inside)
+            depth = (local[hit] - self.hilum_center) / self.hilum_semi
             soft = 0.12 if self.plan.kind != "necrotic" else 0.35
-            core = np.clip((1 + soft / 2 - depth) / soft, 0, 1)
-        texture = np.cos(local @ self.waves[:, :3].T + self.waves[:, 3]).sum(axis=-1)
-        return inside, core, texture * self.plan.heterogeneity_hu * np.sqrt(2 / len(self.waves))
+            core[hit] = np.clip((1 + soft / 2 - np.sqrt(np.einsum("ij,ij->i", depth, depth))) / soft, 0, 1)
+        return inside, core
+
+    def texture_hu(self, points_xyz_mm: Float64) -> Float64:
+        """Deviation of the cortex from its mean HU at points ``(n, 3)``."""
+        local = (points_xyz_mm - self.center_xyz_mm) @ self.rotation
+        waves = np.cos(local @ self.waves[:, :3].T + self.waves[:, 3]).sum(axis=-1)
+        return np.asarray(waves * self.plan.heterogeneity_hu * np.sqrt(2 / len(self.waves)))
 
     def core_hu(self, fat_hu: float) -> float:
         """HU of the hilum (fat with its vessels) or of the necrotic center."""

@@ -6,6 +6,7 @@ obstacles (or just touches one, for the nodes planned to). A node that fits nowh
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from axilla.errors import InvalidValueError
 from axilla.phantom.frame import Float64, Frame
 from axilla.phantom.limb import PECTORALIS_MINOR
 from axilla.phantom.nodes import NodePlan, NodeShape, shape_node
-from axilla.phantom.shapes import Field, Tube
+from axilla.phantom.shapes import Capsules, Field, Float32, Tube
 
 _BOX_UYZ = {
     "I": ((96, 172), (-96, -8), (-112, 2)),
@@ -22,6 +23,9 @@ _BOX_UYZ = {
     "III": ((50, 98), (-84, -34), (-34, 2)),
 }
 """Where the nodes of each level are looked for, reference mm."""
+
+_REGION_LOW, _REGION_HIGH = (45.0, -110.0, -125.0), (180.0, 5.0, 12.0)
+_GRID_MM = 2.0
 
 _LATERAL_LIMIT_MM = 116.0
 """u + 0.9 y beyond this lies behind or lateral to latissimus: fat of the arm, not of the axilla."""
@@ -36,20 +40,39 @@ _SMALLEST_MM = 2.6
 class Obstacles:
     """What a node must not enter on one side."""
 
-    fields: tuple[Field, ...]
-    tubes: tuple[Tube, ...]
-    body: Field
-    fat_cover_mm: float
-    """How far below the skin the axilla begins: nodes do not lie in the subcutaneous layer."""
+    solids: Field
+    """Distance from muscles, scapula, chest wall and the subcutaneous layer, within the axilla's box."""
+    tubes: Capsules
+    """Vessels, long bones, upper ribs."""
+
+    @classmethod
+    def gather(
+        cls, frame: Frame, side: str, fields: Iterable[Field], tubes: Iterable[Tube], body: Field, cover_mm: float
+    ) -> Obstacles:
+        """Join all obstacles of a side; nodes keep `cover_mm` from the skin."""
+        corners = np.stack(np.meshgrid(*((low, high) for low, high in zip(_REGION_LOW, _REGION_HIGH, strict=True))), axis=-1)
+        box = frame.side(corners.reshape(-1, 3), side)
+        low, high = box.min(axis=0)[::-1], box.max(axis=0)[::-1]
+        axes = [np.arange(a, b + _GRID_MM, _GRID_MM).astype(np.float32) for a, b in zip(low, high, strict=True)]
+        fields = list(fields)
+        values = np.stack([-body.on_slice(float(z), axes[1], axes[2]) - np.float32(cover_mm) for z in axes[0]])
+        for field in fields:
+            _lower(values, field, axes)
+        return cls(Field(values, low, _GRID_MM), Capsules.of(tubes))
 
     def clearance(self, points_xyz_mm: Float64) -> Float64:
         """Distance of points ``(n, 3)`` from the nearest obstacle, negative inside one."""
-        result = -self.body.at(points_xyz_mm).astype(np.float64) - self.fat_cover_mm
-        for field in self.fields:
-            np.minimum(result, field.at(points_xyz_mm), out=result)
-        for tube in self.tubes:
-            np.minimum(result, tube.distance(points_xyz_mm), out=result)
-        return result
+        return np.minimum(self.solids.at(points_xyz_mm).astype(np.float64), self.tubes.distance(points_xyz_mm))
+
+
+def _lower(values: Float32, field: Field, axes: list[Float32]) -> None:
+    """Take the smaller distance where the field is defined; beyond it the obstacle is far."""
+    low, high = field.bounds_mm()
+    part = [slice(int(np.searchsorted(a, lo)), int(np.searchsorted(a, hi))) for a, lo, hi in zip(axes, low, high, strict=True)]
+    for k in range(part[0].start, part[0].stop):
+        plane = values[k, part[1], part[2]]
+        if plane.size:
+            np.minimum(plane, field.on_slice(float(axes[0][k]), axes[1][part[1]], axes[2][part[2]]), out=plane)
 
 
 def level_of(frame: Frame, side: str, points_xyz_mm: Float64) -> list[str]:

@@ -28,6 +28,12 @@ from axilla.volume import Acquisition, BoolArray, Geometry, Labels, TripleFloat,
 FIELD_CENTER_Y_MM = -22.0
 """Middle of body and couch, reference mm."""
 
+_TWIGS = 26
+"""Small vessels tried in the fat of each axilla; those that would enter a muscle are left out."""
+
+_SAMPLE_MM = 0.6
+"""Distance of the points by which a voxel's share of a node is counted."""
+
 
 @dataclass(frozen=True)
 class TruthNode:
@@ -142,7 +148,7 @@ def _scan(
         z = float(canvas.z_mm[k * count : (k + 1) * count].mean())
         for point, strength in dense:
             if abs(point[2] - z) < max(4.0, settings.spacing_xyz_mm[2]):
-                result += streaks.rays(canvas.y_mm, canvas.x_mm, point[1::-1], strength, k)
+                streaks.add_rays(result, canvas.y_mm, canvas.x_mm, point[1::-1], strength, k)
         return result
 
     return scan(clean, settings, sd, artifact, rng)
@@ -169,10 +175,10 @@ def _add_nodes(
         tubes = scene.vessels[side].all[2:]
         for index, tube in enumerate(twigs_to([_hilum_point(s) for s in placed], tubes, rng)):
             canvas.paint_tube(tube, scene.enhancement.vein if index % 2 else scene.enhancement.artery)
-        for _ in range(10):
+        for _ in range(_TWIGS):
             start = tubes[rng.integers(len(tubes))].points_xyz_mm
             origin = start[rng.integers(1, len(start))]
-            tube = twig(origin, origin + rng.normal(0, 14, 3), rng, float(rng.uniform(0.5, 0.9)))
+            tube = twig(origin, origin + rng.normal(0, 15, 3), rng, float(rng.uniform(0.5, 1.0)))
             if scene.obstacles[side].clearance(tube.points_xyz_mm[-3:]).min() > 0.5:
                 canvas.paint_tube(tube, scene.enhancement.vein)
         shapes += sorted(placed, key=lambda s: -s.center_xyz_mm[2])
@@ -214,13 +220,15 @@ def _paint_node(canvas: Canvas, count: int, shape: NodeShape, scene: Scene) -> t
         return None
     zs = slice(box[0].start // count * count, -(-box[0].stop // count) * count)
     box = (zs, box[1], box[2])
-    share, core, texture = _sample(canvas, box, shape)
-    free = canvas.tissue[box] != TISSUES["node"]
-    share *= free
-    fat = FAT_HU
-    cortex = shape.plan.cortex_hu + scene.enhancement.node_offset + texture
-    hu = cortex + core * (shape.core_hu(fat) - cortex)
-    canvas.blend(box, share, hu.astype(np.float32), TISSUES["node"])
+    share, core = _sample(canvas, box, shape)
+    share *= canvas.tissue[box] != TISSUES["node"]
+    hit = share > 0
+    z, y, x = np.nonzero(hit)
+    centers = np.column_stack([canvas.x_mm[box[2]][x], canvas.y_mm[box[1]][y], canvas.z_mm[box[0]][z]]).astype(np.float64)
+    cortex = shape.plan.cortex_hu + scene.enhancement.node_offset + shape.texture_hu(centers)
+    hu = np.zeros(share.shape, dtype=np.float32)
+    hu[hit] = cortex + core[hit] * (shape.core_hu(FAT_HU) - cortex)
+    canvas.blend(box, share, hu, TISSUES["node"])
     occupancy = average_slices(share, count)
     mask = occupancy > 0.5
     if not mask.any():
@@ -230,26 +238,23 @@ def _paint_node(canvas: Canvas, count: int, shape: NodeShape, scene: Scene) -> t
     return offset, mask[inner].copy()
 
 
-def _sample(canvas: Canvas, box: tuple[slice, slice, slice], shape: NodeShape) -> tuple[Float32, Float32, Float32]:
-    """Share of each voxel inside the node, share of that which is core, and the cortex texture at the center."""
-    factors = [int(np.clip(np.ceil(step / 0.5), 1, 4)) for step in (canvas.dz_mm, canvas.voxel_mm, canvas.voxel_mm)]
+def _sample(canvas: Canvas, box: tuple[slice, slice, slice], shape: NodeShape) -> tuple[Float32, Float32]:
+    """Share of each voxel inside the node, and share of that which is hilum or necrosis, from a grid of points in it."""
+    steps = (canvas.dz_mm, canvas.voxel_mm, canvas.voxel_mm)
+    factors = [int(np.clip(np.ceil(step / _SAMPLE_MM), 2, 4)) for step in steps]
     axes = []
-    for axis, sl, step, n in zip(
-        (canvas.z_mm, canvas.y_mm, canvas.x_mm), box, (canvas.dz_mm, canvas.voxel_mm, canvas.voxel_mm), factors, strict=True
-    ):
+    for axis, part, step, n in zip((canvas.z_mm, canvas.y_mm, canvas.x_mm), box, steps, factors, strict=True):
         offsets = ((np.arange(n) + 0.5) / n - 0.5) * step
-        axes.append((axis[sl].astype(np.float64)[:, None] + offsets).ravel())
+        axes.append((axis[part].astype(np.float64)[:, None] + offsets).ravel())
     points = np.stack(np.meshgrid(*axes, indexing="ij")[::-1], axis=-1).reshape(-1, 3)
-    inside, core, texture = shape.evaluate(points)
-    size = [len(a) // n for a, n in zip(axes, factors, strict=True)]
-    split = (size[0], factors[0], size[1], factors[1], size[2], factors[2])
+    inside, core = shape.evaluate(points)
+    split = tuple(size for axis, n in zip(axes, factors, strict=True) for size in (len(axis) // n, n))
 
-    def mean(values: npt.NDArray[np.float64]) -> Float64:
-        return np.asarray(values.reshape(split).mean(axis=(1, 3, 5)))
+    def mean(values: npt.NDArray[np.float32]) -> Float32:
+        return np.asarray(values.reshape(split).mean(axis=(1, 3, 5)), dtype=np.float32)
 
-    share = mean(inside.astype(np.float64))
-    filled = np.maximum(share, 1e-9)
-    return share.astype(np.float32), (mean(inside * core) / filled).astype(np.float32), mean(texture).astype(np.float32)
+    share = mean(inside.astype(np.float32))
+    return share, np.asarray(mean(core.astype(np.float32)) / np.maximum(share, np.float32(1e-6)), dtype=np.float32)
 
 
 def _truth_node(

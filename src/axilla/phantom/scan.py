@@ -12,6 +12,8 @@ from axilla.phantom.frame import Float64
 from axilla.phantom.settings import PhantomSettings, ScannerProfile
 from axilla.phantom.shapes import Float32
 
+_RAY_REACH_MM = 80.0
+
 FINEST_Z_MM = 1.6
 """Slices thicker than this are averages of thinner ones."""
 
@@ -107,15 +109,19 @@ class Streaks:
         streak = coarse[:, k] * (1 - f) + coarse[:, k + 1] * f
         return np.asarray(streak * (1.2 * self._sd_hu * excess)[:, None] * (slice_hu > -700), dtype=np.float32)
 
-    def rays(self, y_mm: Float32, x_mm: Float32, center_yx_mm: Float64, strength_hu: float, height: int) -> Float32:
-        """Bright and dark rays around a dense spot; they turn slowly from slice to slice."""
-        dy, dx = (y_mm - np.float32(center_yx_mm[0]))[:, None], (x_mm - np.float32(center_yx_mm[1]))[None, :]
-        radius = np.hypot(dy, dx)
-        near = radius < 90
-        angle = np.arctan2(dy, dx)[near]
-        pattern = (self._weights[:, None] * np.cos(self._orders[:, None] * angle + self._phases[:, None] + 0.25 * height)).sum(
-            axis=0
-        )
-        rays = np.zeros(radius.shape, dtype=np.float32)
-        rays[near] = strength_hu * pattern * np.exp(-radius[near] / 28.0) * np.clip(radius[near] / 4.0, 0, 1)
-        return rays
+    def add_rays(
+        self, image: Float32, y_mm: Float32, x_mm: Float32, center_yx_mm: Float64, strength_hu: float, height: int
+    ) -> None:
+        """Add bright and dark rays around a dense spot to `image`; they turn slowly from slice to slice."""
+        window = [
+            slice(int(np.searchsorted(axis, c - _RAY_REACH_MM)), int(np.searchsorted(axis, c + _RAY_REACH_MM)))
+            for axis, c in zip((y_mm, x_mm), center_yx_mm, strict=True)
+        ]
+        dy = (y_mm[window[0]] - np.float32(center_yx_mm[0]))[:, None]
+        dx = (x_mm[window[1]] - np.float32(center_yx_mm[1]))[None, :]
+        radius, angle = np.hypot(dy, dx), np.arctan2(dy, dx)
+        pattern = np.zeros(radius.shape, dtype=np.float32)
+        for order, phase, weight in zip(self._orders, self._phases, self._weights, strict=True):
+            pattern += np.float32(weight) * np.cos(np.float32(order) * angle + np.float32(phase + 0.25 * height))
+        fade = np.exp(-radius / 26.0) * np.clip(radius / 4.0, 0, 1) * np.clip((_RAY_REACH_MM - radius) / 20.0, 0, 1)
+        image[window[0], window[1]] += np.float32(strength_hu) * pattern * fade

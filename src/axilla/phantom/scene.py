@@ -11,7 +11,7 @@ from axilla.phantom.body import SKIN_MM, body_field, breast_centers, fat_thickne
 from axilla.phantom.frame import SIDE_SIGN, Frame
 from axilla.phantom.placement import Obstacles
 from axilla.phantom.settings import PhantomSettings
-from axilla.phantom.shapes import Canvas, Field, Tube
+from axilla.phantom.shapes import Canvas, Field, Texture, Tube
 from axilla.phantom.tissue import (
     CARTILAGE_HU,
     CORTEX_HU,
@@ -48,7 +48,7 @@ def paint_scene(canvas: Canvas, settings: PhantomSettings, rng: np.random.Genera
     body = body_field(frame, settings, muscles["R"] + muscles["L"], canvas)
     paint_table(canvas, body)
     _paint_body(canvas, settings, frame, body, rng)
-    fields = _paint_muscles(canvas, settings, muscles, enhancement, rng)
+    fields = _paint_muscles(canvas, settings, frame, muscles, enhancement, rng)
     bones = _paint_scapulae(canvas, settings, frame)
     wall = _paint_thorax(canvas, frame, enhancement, rng)
     _paint_axial_skeleton(canvas, frame)
@@ -58,10 +58,12 @@ def paint_scene(canvas: Canvas, settings: PhantomSettings, rng: np.random.Genera
     for side in SIDE_SIGN:
         paint_vessels(canvas, vessels[side], side, settings, enhancement)
         tubes = (*vessels[side].all, trunk.clavicle(frame, side), *limb.humerus(frame, side, settings.arms))
+        if settings.arms == "down":
+            tubes = (*tubes, limb.arm_down(frame, side))
         first_ribs = tuple(trunk.ribs(frame, side)[0][:2])
-        obstacles[side] = Obstacles(
-            (*fields[side], *bones[side], wall), (*tubes, *first_ribs), body, 3.0 + 0.75 * fat_thickness_mm(settings)
-        )
+        cover = 3.0 + 0.75 * fat_thickness_mm(settings)
+        solids = (*fields[side], *bones[side], wall)
+        obstacles[side] = Obstacles.gather(frame, side, solids, (*tubes, *first_ribs), body, cover)
     return Scene(frame, enhancement, vessels, obstacles)
 
 
@@ -96,34 +98,34 @@ def _paint_gland(canvas: Canvas, center: np.ndarray, semi: np.ndarray, density: 
 def _paint_muscles(
     canvas: Canvas,
     settings: PhantomSettings,
+    frame: Frame,
     muscles: dict[str, list[limb.Muscle]],
     enhancement: Enhancement,
     rng: np.random.Generator,
 ) -> dict[str, list[Field]]:
     texture = muscle_texture(canvas, rng, float(np.clip(settings.habitus * 0.9 + rng.uniform(-0.1, 0.3), 0, 1)))
-    rough = smooth_noise(canvas, rng, (7.0, 6.0, 6.0))
-    bulges = smooth_noise(canvas, rng, (22.0, 15.0, 15.0), 6.0)
+    fine, bulges = smooth_noise(canvas, rng, (7.0, 6.0, 6.0)), smooth_noise(canvas, rng, (22.0, 15.0, 15.0))
+    rough = Field(0.8 * fine.values + 1.8 * bulges.values, fine.origin_zyx_mm, fine.spacing_mm)
     fields: dict[str, list[Field]] = {}
     for side, items in muscles.items():
         fields[side] = []
         if settings.arms == "down":
-            arm = limb.arm_down(Frame(np.ones(3), np.empty((0, 9))), side)
-            canvas.paint_tube(arm, enhancement.muscle, TISSUES["muscle"])
+            canvas.paint_tube(limb.arm_down(frame, side), enhancement.muscle, TISSUES["muscle"])
         for muscle in items:
-            field = _roughened(_roughened(muscle.shape.field(), rough, 0.8), bulges, 1.8)
+            field = _roughened(muscle.shape.field(), rough)
             fields[side].append(field)
             hu = enhancement.muscle + float(rng.normal(0, 2.0))
             canvas.paint_field(field, hu, TISSUES["muscle"], texture=texture)
     return fields
 
 
-def _roughened(field: Field, rough: Field, amplitude_mm: float) -> Field:
+def _roughened(field: Field, rough: Field) -> Field:
     """A boundary that is not a mathematician's."""
     low, _ = field.bounds_mm()
     shape = field.values.shape
     z, y, x = (low[a] + field.spacing_mm * np.arange(shape[a]) for a in range(3))
     bumps = np.stack([rough.on_slice(float(h), y.astype(np.float32), x.astype(np.float32)) for h in z])
-    return Field(field.values + np.float32(amplitude_mm) * bumps, low, field.spacing_mm)
+    return Field(field.values + bumps, low, field.spacing_mm)
 
 
 def _paint_scapulae(canvas: Canvas, settings: PhantomSettings, frame: Frame) -> dict[str, list[Field]]:
@@ -137,7 +139,7 @@ def _paint_scapulae(canvas: Canvas, settings: PhantomSettings, frame: Frame) -> 
             canvas.paint_field(field, MARROW_HU + 60, TISSUES["bone"], 1.5)
         tubes = [limb.coracoid(frame, side), trunk.clavicle(frame, side), *limb.humerus(frame, side, settings.arms)]
         for tube in tubes:
-            canvas.paint_tube(tube, MARROW_HU, TISSUES["bone"], CORTEX_HU, 2.0)
+            canvas.paint_tube(tube, MARROW_HU + 30, TISSUES["bone"], CORTEX_HU * 0.8, 1.5)
     return fields
 
 
@@ -149,7 +151,7 @@ def _paint_thorax(canvas: Canvas, frame: Frame, enhancement: Enhancement, rng: n
     canvas.paint_field(cavity, enhancement.muscle - 8, TISSUES["muscle"], -intercostal)
     canvas.paint_field(cavity, FAT_HU + 15, TISSUES["fat"], -1.2)
     middle = trunk.mediastinum(frame).field(margin_mm=18.0)
-    _paint_lungs(canvas, cavity, middle, lung_texture(canvas, rng))
+    _paint_lungs(canvas, cavity, middle, lung_texture(canvas, rng), enhancement.organ)
     for side, sign in SIDE_SIGN.items():
         bony, cartilage = trunk.ribs(frame, side)
         for tube in cartilage:
@@ -160,9 +162,9 @@ def _paint_thorax(canvas: Canvas, frame: Frame, enhancement: Enhancement, rng: n
     return wall
 
 
-def _paint_lungs(canvas: Canvas, cavity: Field, middle: Field, texture: object) -> None:
+def _paint_lungs(canvas: Canvas, cavity: Field, middle: Field, texture: Texture, organ_hu: float) -> None:
     box = canvas.box(*cavity.bounds_mm())
-    if box is None or not callable(texture):
+    if box is None:
         return
     zs, ys, xs = box
     y, x = canvas.y_mm[ys], canvas.x_mm[xs]
@@ -172,6 +174,11 @@ def _paint_lungs(canvas: Canvas, cavity: Field, middle: Field, texture: object) 
         low, high = middle.bounds_mm()
         if low[0] <= z <= high[0]:
             outside = np.maximum(outside, -middle.on_slice(z, y, x))
+        below = trunk.diaphragm_mm(y, x) - np.float32(z)
+        if float(below.max()) > 0:
+            share = np.clip(0.5 - np.maximum(outside, -below) / canvas.voxel_mm, 0, 1)
+            canvas.blend((k, ys, xs), share, organ_hu, TISSUES["organ"])
+            outside = np.maximum(outside, below)
         share = np.clip(0.5 - outside / canvas.voxel_mm, 0, 1)
         canvas.blend((k, ys, xs), share, LUNG_HU + texture(k, ys, xs), TISSUES["lung"])
 

@@ -7,7 +7,7 @@ structure is the ramp of the distance over one voxel, which is the partial volum
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -283,13 +283,39 @@ class Tube:
         fine = np.linspace(0, t[-1], n)
         return cls(PchipInterpolator(t, p, axis=0)(fine), np.interp(fine, t, r))
 
+
+@dataclass(frozen=True)
+class Capsules:
+    """The segments of many tubes together, for distances."""
+
+    starts_xyz_mm: Float64
+    ends_xyz_mm: Float64
+    radii_mm: Float64
+    """(n, 2): at start and end."""
+
+    @classmethod
+    def of(cls, tubes: Iterable[Tube]) -> Capsules:
+        """All segments of the tubes."""
+        tubes = list(tubes)
+        starts = np.concatenate([t.points_xyz_mm[:-1] for t in tubes])
+        ends = np.concatenate([t.points_xyz_mm[1:] for t in tubes])
+        radii = np.concatenate([np.column_stack([t.radii_mm[:-1], t.radii_mm[1:]]) for t in tubes])
+        return cls(starts, ends, radii)
+
     def distance(self, points_xyz_mm: Float64) -> Float64:
-        """Signed distance of points ``(n, 3)``."""
-        a, edge = self.points_xyz_mm[:-1], np.diff(self.points_xyz_mm, axis=0)
-        delta = points_xyz_mm[:, None] - a
-        t = np.clip((delta * edge).sum(-1) / np.maximum((edge**2).sum(-1), 1e-9), 0, 1)
-        radius = self.radii_mm[:-1] + t * np.diff(self.radii_mm)
-        return np.asarray((np.linalg.norm(delta - t[..., None] * edge, axis=-1) - radius).min(axis=1))
+        """Signed distance of points ``(n, 3)`` from the nearest segment's surface."""
+        edge = self.ends_xyz_mm - self.starts_xyz_mm
+        length2 = np.maximum((edge**2).sum(axis=1), 1e-9)
+        dots = points_xyz_mm @ edge.T - (self.starts_xyz_mm * edge).sum(axis=1)
+        t = np.clip(dots / length2, 0, 1)
+        from_start = (
+            (points_xyz_mm**2).sum(axis=1)[:, None]
+            - 2 * points_xyz_mm @ self.starts_xyz_mm.T
+            + (self.starts_xyz_mm**2).sum(axis=1)
+        )
+        squared = from_start - 2 * t * dots + t**2 * length2
+        radius = self.radii_mm[:, 0] + t * (self.radii_mm[:, 1] - self.radii_mm[:, 0])
+        return np.asarray((np.sqrt(np.maximum(squared, 0)) - radius).min(axis=1))
 
 
 class Canvas:

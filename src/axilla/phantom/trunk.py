@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from axilla.phantom.frame import Float64, Frame
-from axilla.phantom.shapes import Loft, Tube, closed_spline
+from axilla.phantom.shapes import Float32, Loft, Tube, closed_spline
 
 CAVITY_Z = np.array([-215, -165, -130, -99, -69, -45, -30, -15, -6, 0], dtype=float)
 CAVITY_UY = np.array(
@@ -230,6 +230,14 @@ MEDIASTINUM_XY = np.array(
 def mediastinum(frame: Frame) -> Loft:
     """Fat-filled space between the lungs."""
     return Loft(*frame.outline(MEDIASTINUM_Z, MEDIASTINUM_XY, "L"))
+
+
+def diaphragm_mm(y_mm: Float32, x_mm: Float32) -> Float32:
+    """Height of the diaphragm's two domes over the product grid of `y_mm` and `x_mm`; liver and spleen lie below."""
+    y, x = y_mm[:, None], x_mm[None, :]
+    right = -150.0 - ((x + 62.0) ** 2 + (y + 25.0) ** 2) / 190.0
+    left = -166.0 - ((x - 62.0) ** 2 + (y + 25.0) ** 2) / 190.0
+    return np.asarray(np.maximum(right, left), dtype=np.float32)
 
 
 def spine_center(frame: Frame, z: float) -> Float64:
