@@ -184,3 +184,25 @@ def test_sparse_labelmaps_with_and_without_padding_value_agree(edge: Path) -> No
 def test_rtstruct_without_contours_is_refused(edge: Path) -> None:
     with pytest.raises(InputRefusedError, match="contour"):
         read_mask(edge / "nometa/rtstruct.dcm", Geometry((3, 4, 5)))
+
+
+def test_damaged_bytes_never_raise_anything_but_a_refusal(edge: Path, tmp_path: Path) -> None:
+    """Cut and overwritten copies of the small real files, the same ones each time."""
+    rng = np.random.default_rng(20)
+    files = [edge / name for name in sorted(FILES) if (edge / name).stat().st_size < 150_000]
+    path = tmp_path / "x.dcm"
+    n_refused = 0
+    for round_ in range(120):
+        data = bytearray(files[round_ % len(files)].read_bytes())
+        if round_ % 3 == 0:
+            data = data[: rng.integers(1, len(data))]
+        else:
+            for at in rng.integers(0, min(len(data), (600, 4000)[round_ % 2]), size=5):
+                data[at] = rng.integers(0, 256)
+        path.write_bytes(data)
+        for attempt in (lambda: read_ct(path), lambda: read_mask(path, Geometry((3, 512, 512)))):
+            try:
+                attempt()
+            except InputRefusedError:
+                n_refused += 1
+    assert n_refused > 150

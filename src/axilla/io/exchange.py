@@ -8,6 +8,8 @@ RTSTRUCT contours are drawn on the CT's own grid (see :mod:`axilla.io.contours`)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from pydicom.pixels.utils import pixel_array
 
 from axilla.errors import InputRefusedError, InvalidValueError
 from axilla.io.contours import Contour, draw
-from axilla.io.dicom.headers import NotUsableError, quiet, read_dataset
+from axilla.io.dicom.headers import DAMAGE, NotUsableError, quiet, read_dataset
 from axilla.io.images import is_image, read_layers
 from axilla.node import Segment, Segmentation
 from axilla.volume import BoolArray, FloatArray, Geometry, bounding_box
@@ -28,6 +30,9 @@ _SEG_CLASSES = {"1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"}
 _RTSTRUCT_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
 _BACKGROUND_CODE = ("125040", "DCM")
 """DICOM's property type for the labels of a labelmap that mean: no segment."""
+
+_MOST_SLICES = 20_000
+"""More slices than any CT has; damaged positions would otherwise ask for all memory."""
 
 _LATTICE_TOLERANCE_VOX = 0.02
 """Two grids share their voxel centers when none is off by more than this fraction of a voxel."""
@@ -63,19 +68,32 @@ def read_mask(path: Path, geometry: Geometry, resample: bool = False) -> MaskRea
     if not path.is_file():
         raise InputRefusedError("The mask file does not exist; check the path.")
     dataset = _open(path)
-    kind = str(dataset.get("SOPClassUID", ""))
+    with _parsing():
+        kind, modality = str(dataset.get("SOPClassUID", "")), dataset.get("Modality") or "unknown"
+    if kind in _SEG_CLASSES:
+        with _parsing():
+            segmentation = _from_seg(dataset, geometry)
+        return _onto(segmentation, geometry, resample)
+    if kind == _RTSTRUCT_CLASS:
+        with _parsing():
+            structures = _read_structures(dataset)
+        return _drawn(structures, geometry, resample)
+    raise InputRefusedError(
+        f"Expected a mask (NIfTI, NRRD, DICOM SEG or RTSTRUCT), but the file is DICOM of modality {modality}; "
+        "give the mask, not the images."
+    )
+
+
+@contextmanager
+def _parsing() -> Iterator[None]:
+    """Turn what goes wrong while a DICOM mask's elements are read into a refusal."""
     try:
         with quiet():
-            if kind in _SEG_CLASSES:
-                return _onto(_from_seg(dataset, geometry), geometry, resample)
-            if kind == _RTSTRUCT_CLASS:
-                return _from_rtstruct(dataset, geometry, resample)
+            yield
     except InvalidValueError as error:
         raise InputRefusedError(f"The mask cannot be used: {error}") from error
-    raise InputRefusedError(
-        f"Expected a mask (NIfTI, NRRD, DICOM SEG or RTSTRUCT), but the file is DICOM of modality "
-        f"{dataset.get('Modality') or 'unknown'}; give the mask, not the images."
-    )
+    except DAMAGE as error:
+        raise InputRefusedError("The DICOM mask is damaged: its header cannot be understood; save it again.") from error
 
 
 def _open(path: Path) -> Dataset:
@@ -301,6 +319,8 @@ def _seg_grid(frames: list[Dataset], shared: list[Dataset], dataset: Dataset, ta
     measures = _macro(frames[0], shared, "PixelMeasuresSequence")
     step = _slice_step(np.unique(np.round(offsets, 4)), measures, target, normal)
     index = np.rint((offsets - offsets.min()) / step).astype(int)
+    if index.max() >= _MOST_SLICES:
+        raise InputRefusedError(f"The DICOM SEG's frames span more than {_MOST_SLICES} slices; its positions are damaged.")
     first = positions[int(np.argmin(offsets))]
     along = first + np.outer(index * step, normal)
     if np.abs(along - positions).max() > 0.05:
@@ -328,7 +348,16 @@ def _slice_step(offsets: FloatArray, measures: Dataset, target: Geometry, normal
     raise InputRefusedError("The DICOM SEG's frames are not evenly spaced; save the segmentation again on one grid.")
 
 
-def _from_rtstruct(dataset: Dataset, target: Geometry, resample: bool) -> MaskReading:
+@dataclass(frozen=True)
+class _Structures:
+    """What an RTSTRUCT holds: region names and closed contours by ROI number, and how many others."""
+
+    names: dict[int, str]
+    contours: dict[int, tuple[Contour, ...]]
+    n_other: int
+
+
+def _read_structures(dataset: Dataset) -> _Structures:
     names = {int(r.ROINumber): str(r.get("ROIName", "")) for r in dataset.get("StructureSetROISequence") or []}
     contours: dict[int, list[Contour]] = {number: [] for number in names}
     n_other = 0
@@ -338,19 +367,30 @@ def _from_rtstruct(dataset: Dataset, target: Geometry, resample: bool) -> MaskRe
             values = np.asarray(item.get("ContourData") or [], dtype=np.float64)
             if str(item.get("ContourGeometricType", "CLOSED_PLANAR")).upper() not in {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}:
                 n_other += 1
-            elif values.size >= 3 and values.size % 3 == 0:
-                contours.setdefault(number, []).append(Contour(values.reshape(-1, 3)))
-    if not any(contours.values()):
+                continue
+            if not values.size or values.size % 3 or not np.isfinite(values).all():
+                raise InputRefusedError(
+                    "A contour of the RTSTRUCT is damaged (its points are not three numbers each); export it again."
+                )
+            contours.setdefault(number, []).append(Contour(values.reshape(-1, 3)))
+    return _Structures(names, {number: tuple(found) for number, found in contours.items()}, n_other)
+
+
+def _drawn(structures: _Structures, target: Geometry, resample: bool) -> MaskReading:
+    if not any(structures.contours.values()):
         raise InputRefusedError("The RTSTRUCT holds no closed contour; export the structures again.")
-    drawn = draw({n: tuple(c) for n, c in contours.items()}, target, snap_to_slices=resample)
-    labels = list(contours)
+    drawn = draw(structures.contours, target, snap_to_slices=resample)
+    labels = list(structures.contours)
     is_usable = all(1 <= n <= 65535 for n in labels)
     segments = tuple(
-        _from_indices(number if is_usable else order, names.get(number, ""), drawn.indices_zyx[number])
+        _from_indices(number if is_usable else order, structures.names.get(number, ""), drawn.indices_zyx[number])
         for order, number in enumerate(labels, start=1)
     )
     result = Segmentation(target, segments)
-    notes = list(drawn.notes)
-    if n_other:
-        notes.append(f"{n_other} open contour(s) or point(s) of the RTSTRUCT were left out; only closed contours enclose voxels.")
+    notes = drawn.notes
+    if structures.n_other:
+        notes = (
+            *notes,
+            f"{structures.n_other} open contour(s) or point(s) of the RTSTRUCT were left out; only closed ones count.",
+        )
     return MaskReading(result, (*notes, *_empty_notes(result)))

@@ -49,6 +49,10 @@ _PLACEHOLDER_IDS = {"", "0", "1", "ANON", "ANONYMOUS", "ANONYMIZED", "ANONYMISED
 """PatientIDs that do not tell patients apart."""
 
 
+DAMAGE = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError, EOFError, struct.error)
+"""What pydicom raises while it parses damaged elements: it does so late, when an element is first looked at."""
+
+
 class NotUsableError(Exception):
     """A file is no DICOM image this reader can use; the message is the reason told to the user."""
 
@@ -140,6 +144,13 @@ def read_slices(stream: BinaryIO, source: FileSource, n_bytes: int) -> tuple[Sli
     dataset = read_dataset(stream, headers_only=True)
     if "DirectoryRecordSequence" in dataset:
         raise NotUsableError("DICOMDIR")
+    try:
+        return _all_slices(dataset, stream, source, n_bytes)
+    except DAMAGE as error:
+        raise NotUsableError("damaged or cut-off DICOM header") from error
+
+
+def _all_slices(dataset: Dataset, stream: BinaryIO, source: FileSource, n_bytes: int) -> tuple[SliceHeader, ...]:
     with quiet():
         if not _text(dataset, "SeriesInstanceUID") or not _text(dataset, "SOPInstanceUID"):
             raise NotUsableError("DICOM without a series or instance identifier")
