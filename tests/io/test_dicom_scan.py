@@ -182,6 +182,10 @@ def test_patients_are_kept_apart_and_not_named(make: ModuleType, tmp_path: Path)
     with pytest.raises(InputRefusedError, match="CT of 2 patients") as refusal:
         read_ct(tmp_path)
     assert "SMITH" not in str(refusal.value)
+    for series in catalog.series:
+        reading = read_ct(tmp_path, series.series_uid)
+        assert reading.patient_key == series.patient_key
+        assert reading.others == ()
 
 
 def test_placeholder_ids_do_not_join_patients(make: ModuleType, tmp_path: Path) -> None:

@@ -58,6 +58,9 @@ def read_ct(path: Path, series_uid: str | None = None) -> CTReading:
     if not catalog.series:
         raise InputRefusedError(_nothing_found(catalog))
     with_ct = {key: found for key, found in catalog.patients.items() if any(s.is_ct for s in found)}
+    if series_uid is not None:
+        named = {k: found for k, found in with_ct.items() if any(series_uid in {s.series_uid, s.choice_id} for s in found)}
+        with_ct = named or with_ct
     if len(with_ct) > 1:
         raise InputRefusedError(
             f"The source holds CT of {len(with_ct)} patients, but one CT is read at a time; give one patient's folder, "

@@ -102,7 +102,8 @@ def make_uid(*words: str) -> UID:
 
 
 def _stored_values(volume: Volume, intercept_hu: int) -> npt.NDArray[np.int16]:
-    stored = np.rint(volume.array).astype(np.int64) - intercept_hu
+    whole = volume.array if volume.array.dtype.kind in "iu" else np.rint(volume.array)
+    stored = whole.astype(np.int32) - np.int32(intercept_hu)
     limits = np.iinfo(np.int16)
     if stored.min() < limits.min or stored.max() > limits.max:
         raise InvalidValueError(f"HU {volume.array.min()}..{volume.array.max()} do not fit 16-bit DICOM pixels.")
