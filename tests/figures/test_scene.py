@@ -12,7 +12,7 @@ from axilla.atlas import Atlas, build_atlas
 from axilla.errors import InvalidValueError
 from axilla.figures import SceneSettings, overview
 
-ONE_VIEW = SceneSettings(turns_deg=(0.0,), view_px=200)
+ONE_VIEW = SceneSettings(turns_deg=(0.0,), view_px=200, has_close_views=False)
 
 
 @pytest.fixture
@@ -39,9 +39,29 @@ def test_nodes_are_drawn_where_the_numbers_say(atlas):
 
 
 def test_turning_brings_the_right_side_forward(atlas):
-    numbers = overview(atlas, settings=SceneSettings(turns_deg=(0.0, 50.0, -50.0), view_px=120)).numbers
-    x = numbers[numbers["node_id"] == "R01"].set_index("view")["x_px"]
-    assert abs(x[2] - 60) < abs(x[1] - 60)
+    settings = SceneSettings(turns_deg=(0.0, 50.0, -50.0), view_px=120, has_close_views=False)
+    numbers = overview(atlas, settings=settings).numbers
+    x = numbers[numbers["node_id"] == "R01"].set_index("turn_deg")["x_px"]
+    assert abs(x[50] - 60) < abs(x[0] - 60)
+
+
+def test_each_axilla_with_nodes_is_shown_close(atlas):
+    drawing = overview(atlas, settings=SceneSettings(turns_deg=(0.0,), view_px=120))
+    close = drawing.numbers[drawing.numbers["view"] != "whole"]
+    assert close[["view", "node_id"]].to_numpy().tolist() == [["R", "R01"], ["L", "L01"]]
+    assert close["x_px"].tolist() == [30.0, 30.0]  # a lone node lies in the middle of its view of half the width
+    assert "close to each axilla" in drawing.alt
+    assert drawing.size_px[0] == 120
+
+
+def test_surfaces_have_no_holes(atlas):
+    """No white pixel inside the solid ball that a node is."""
+    drawing = overview(atlas, {"R01": 1}, SceneSettings(turns_deg=(0.0,), view_px=400, supersampling=1))
+    rgb = np.asarray(Image.open(io.BytesIO(drawing.data)).convert("RGB")).astype(float)
+    place = drawing.numbers.query("view == 'whole' and node_id == 'R01'").iloc[0]
+    x, y = int(place["x_px"]), int(place["y_px"])
+    patch = rgb[y - 8 : y + 8, x - 12 : x + 12]
+    assert (patch[..., 2] - patch[..., 0]).min() > 30  # blue everywhere
 
 
 def test_many_nodes_keep_their_names_apart():

@@ -245,7 +245,10 @@ def _is_missing(value: object) -> bool:
 
 def _number(value: Any, digits: int = 1) -> str:
     """A number with fixed digits, or a dash."""
-    return DASH if _is_missing(value) else f"{float(value):.{digits}f}".replace("-", "\u2212")
+    if _is_missing(value):
+        return DASH
+    words = f"{float(value):.{digits}f}"
+    return words.replace("-", "\u2212" if float(words) else "")  # rounded to zero is zero
 
 
 def _percent(value: Any, digits: int = 1) -> str:
