@@ -220,6 +220,10 @@ def test_phases_in_one_series_are_told_apart(make: ModuleType, tmp_path: Path) -
     assert [(s.part, s.n_parts) for s in found] == [(1, 2), (2, 2)]
     for series, volume in zip(found, volumes, strict=True):
         np.testing.assert_array_equal(read_series(series).array, volume.array)
+        assert scan(tmp_path).find(series.choice_id) == (series,)
+        (alone,) = scan([item.source.path for item in series.slices]).find(series.choice_id)
+        np.testing.assert_array_equal(read_series(alone).array, volume.array)
+    assert scan(tmp_path).find(found[0].series_uid) == found
 
 
 def test_acquisition_number_per_slice_does_not_split(make: ModuleType, tmp_path: Path) -> None:

@@ -139,6 +139,16 @@ class Catalog:
             patients[series.patient_key].append(series)
         object.__setattr__(self, "patients", {key: tuple(found) for key, found in patients.items()})
 
+    def find(self, choice_id: str) -> tuple[Series, ...]:
+        """The series that a ``choice_id`` or series UID names.
+
+        An identifier with a part number also finds the series when only that part's files were scanned, because a stack
+        that is alone in its UID carries no number.
+        """
+        exact = tuple(series for series in self.series if series.choice_id == choice_id)
+        uid = choice_id.partition("#")[0]
+        return exact or tuple(series for series in self.series if series.series_uid == uid)
+
 
 def scan(sources: Iterable[Path] | Path, settings: SourceSettings | None = None, progress: Progress | None = None) -> Catalog:
     """Look at every file of folders, ZIP archives and CDs, and sort the DICOM images found into series.
