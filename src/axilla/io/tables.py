@@ -165,7 +165,9 @@ def _is_axilla(frame: pd.DataFrame) -> bool:
 
 
 def _from_axilla(frame: pd.DataFrame, _stem: str) -> pd.DataFrame:
-    return frame
+    """Columns that someone added are not features."""
+    features = [name for name in frame.columns if str(name).startswith("original_")]
+    return frame[[*ID_COLUMNS, *features, *STATUS_COLUMNS]]
 
 
 def _is_pyradiomics(frame: pd.DataFrame) -> bool:

@@ -164,18 +164,8 @@ def _report(reading: CTReading, located: Located, atlas: Atlas, model: Model, ju
 
 
 def _all_warnings(reading: CTReading, located: Located, model: Model, judged: _Judged) -> tuple[str, ...]:
-    own = [] if judged.withheld else _model_warnings(model, located)
-    return tuple(dict.fromkeys((*own, *located.warnings, *reading.notes)))
-
-
-def _model_warnings(model: Model, located: Located) -> list[str]:
-    sentences = list(model.warnings)
-    if model.provenance.is_synthetic:
-        real = "" if located.volume.acquisition.is_synthetic else " and this CT is not"
-        sentences.insert(
-            0, f"The model was trained on synthetic data{real}: groups and scores here only show how the software works."
-        )
-    return sentences
+    of_model = () if judged.withheld else model.warnings
+    return tuple(dict.fromkeys((*of_model, *located.warnings, *reading.notes)))
 
 
 def _prediction_outcome(reading: CTReading, located: Located, model: Model, judged: _Judged, out: Path) -> Outcome:

@@ -150,6 +150,7 @@ def _learn(folder: StudyFolder, cohort: Cohort, failed: Mapping[str, str], setti
         node_sides=dict(zip(zip(nodes["patient_id"], nodes["node_id"], strict=True), nodes["side"], strict=True)),
         operated_sides={patient.patient_id: patient.operated_side for patient in cohort.patients},
         patient_ids=[patient.patient_id for patient in cohort.patients],
+        reasons=failed,
     )
     lent = node_status_of(nodes[nodes["counts"] == ""], done)
     evaluation = evaluate(counted, lent, patients, patient_status_of(cohort.patients), is_synthetic=is_synthetic)
