@@ -139,12 +139,14 @@ def test_a_warning_on_slices_is_not_said_twice(prediction_report):
 
 
 def test_withheld_groups_are_explained(prediction_report):
-    empty = prediction_report.predictions.assign(group=pd.array([pd.NA, pd.NA], dtype="Int64"), score=float("nan"))
-    html = render_prediction(
-        replace(prediction_report, predictions=empty, withheld_reason="the model was trained on synthetic data")
+    reason = "no group given: the model is synthetic and this CT is not"
+    empty = prediction_report.predictions.assign(
+        group=pd.array([pd.NA, pd.NA], dtype="Int64"), score=float("nan"), warnings=reason
     )
+    html = render_prediction(replace(prediction_report, predictions=empty, withheld_reason=reason))
     text = Page(html).text
-    assert "No group is given. the model was trained on synthetic data" in text
+    assert "No group is given. The model is synthetic and this CT is not." in text
+    assert reason not in text  # not once more per node
     assert 'class="chip' not in html
     assert "Call:" not in text  # nor is one given per side
 

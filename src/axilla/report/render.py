@@ -49,6 +49,7 @@ THICK_SLICE_MM = 1.5
 def render_prediction(report: PredictionReport) -> str:
     """The report of one CT as HTML."""
     geometry = report.geometry.canonical()
+    rows = [_node_row(report, node) for node in report.nodes]
     return (
         _environment()
         .get_template("prediction.html.j2")
@@ -58,7 +59,9 @@ def render_prediction(report: PredictionReport) -> str:
             facts=_ct_facts(report),
             warnings=_with_slice_warning(report.warnings, geometry.spacing_xyz_mm[2]),
             sides=[_side(report, side) for side in SIDES],
-            rows=[_node_row(report, node) for node in report.nodes],
+            rows=rows,
+            withheld=_sentence(report.withheld_reason.removeprefix("no group given: ")),
+            has_remarks=any(row["warnings"] for row in rows),
             has_groups=_has_groups(report.predictions),
             methods=methods_sentences(report.settings, report.model),
             **_shared(report.model, report.settings, report.versions),
@@ -178,12 +181,13 @@ def _node_row(report: PredictionReport, node: Node) -> dict[str, Any]:
         rows = report.predictions[report.predictions["node_id"] == node.node_id].to_dict("records")
         found = {str(key): value for key, value in rows[0].items()} if rows else {}
     group: Any = found.get("group")
+    remark = str(found.get("warnings") or "")
     return {
         "node": node,
         "group": None if _is_missing(group) else int(group),
         "score": found.get("score"),
         "probability": found.get("probability"),
-        "warnings": found.get("warnings") or "",
+        "warnings": "" if remark == report.withheld_reason else remark,  # said once above, not once per node
         "picture": report.pictures.get(node.node_id),
     }
 
@@ -237,6 +241,11 @@ def _characterization(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
         return []
     order = frame["difference"].abs().sort_values(ascending=False, kind="stable").index
     return [{str(k): v for k, v in row.items()} for row in frame.loc[order].head(12).to_dict("records")]
+
+
+def _sentence(words: str) -> str:
+    """Words as a sentence: capital first, full stop last."""
+    return words[:1].upper() + words[1:].removesuffix(".") + "." if words else ""
 
 
 def _is_missing(value: object) -> bool:
