@@ -39,7 +39,7 @@ _STYLE: Any = {
     "svg.hashsalt": "axilla",
     "svg.fonttype": "none",
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],  # measured in the first, shown in what there is
     "font.size": 10.0,
     "axes.titlesize": 11.0,
     "axes.titleweight": "bold",
