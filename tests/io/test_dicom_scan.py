@@ -332,3 +332,27 @@ def test_sharp_kernels_by_name(make: ModuleType, tmp_path: Path, maker: str) -> 
         for kernel in KERNELS[maker]
     }
     assert found == KERNELS[maker]
+
+
+DESCRIPTIONS = {
+    "CHEST 3.0 B40f": "",
+    "Thorax IODINE contrast 1 mm": "",
+    "CHEST_W_CM MONITORING": "",
+    "Monoenergetic Plus 55 keV": "map",
+    "DE_Thorax 70keV": "map",
+    "Iodine-Map": "map",
+    "VNC": "map",
+    "Thorax MPR ax": "reformat",
+    "MIP 10 mm": "reformat",
+    "Topogram 0.6": "localizer",
+}
+
+
+@pytest.mark.parametrize("text", DESCRIPTIONS)
+def test_descriptions_that_give_a_series_away(make: ModuleType, tmp_path: Path, text: str) -> None:
+    from axilla.io.dicom.choose import refusal_reason
+
+    make.put(tmp_path, series_description=text)
+    reason = refusal_reason(scan(tmp_path).series[0])
+    assert DESCRIPTIONS[text] in reason
+    assert bool(reason) == bool(DESCRIPTIONS[text])

@@ -8,6 +8,7 @@ chest, and lungs seen on both sides.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,11 +20,19 @@ from axilla.io.dicom.pixels import ReadSettings, read_sample
 from axilla.io.dicom.sharpness import is_sharp
 from axilla.io.dicom.stack import StackSettings, build_stack
 
-_MAP_WORDS = (
-    "IODINE", "WATER", "VNC", "VUE", "MONO", "KEV", "EFFECTIVE_Z", "EFF_Z", "ZEFF", "EFFECTIVE Z", "RHO", "MATERIAL", "VIRTUAL",
-    "PERFUSION", "RCBF", "RCBV", "MTT", "OVERLAY", "SUBTRACT", "ELECTRON_DENSITY", "CALCIUM", "URIC", "FAT_FRACTION",
-)  # fmt: skip
-_SECOND_LOOK_WORDS = ("MPR", "REFORMAT", "MIP", "MINIP", "AVERAGE", "PROJECTION", "VRT", "CSAMANIPULATED", "RESAMPLED", "CURVED")
+_MAP = re.compile(
+    r"IODINE (?:MAP|OVERLAY|NO WATER)|WATER (?:MAP|IODINE|NO IODINE)|\bVNC\b|\bMONO(?:E|\+| |$)|\d ?KEV\b|"
+    r"EFF(?:ECTIVE)? ?Z\b|\bZ ?EFF|"
+    r"MATERIAL|VIRTUAL|PERFUSION|\bRCB[FV]\b|\bMTT\b|OVERLAY|SUBTRACT|ELECTRON DENSITY|URIC ACID|FAT FRACTION"
+)
+"""Words of computed maps, in ImageType and SeriesDescription with every separator a blank."""
+
+_MAP_TYPE = re.compile(r"IODINE|WATER|CALCIUM|HYDROXYAPATITE|RHO|VMI|ENERGY")
+"""Words that mean a map only in ImageType; a description may name iodine as the contrast agent."""
+
+_SECOND_LOOK = re.compile(r"\b(?:MPR|REFORMAT\w*|MIP|MINIP|AVERAGE|PROJECTION|VRT|CSAMANIPULATED|RESAMPLED|CURVED)\b")
+
+_SCOUT = re.compile(r"\b(?:LOCALIZER|SCOUT|TOPOGRAM|SCANOGRAM)\b")
 
 
 @dataclass(frozen=True)
@@ -85,18 +94,19 @@ def choose_series(series: Sequence[Series], series_uid: str | None = None, setti
 def refusal_reason(series: Series) -> str:
     """Why the rule leaves a series; empty when it is eligible."""
     first = series.first
-    words = " ".join([*first.image_type, first.description.upper()])
+    kind = re.sub(r"[^A-Z0-9+]+", " ", " ".join(first.image_type))
+    words = re.sub(r"[^A-Z0-9+]+", " ", f"{kind} {first.description.upper()}")
     if not series.is_ct:
         cut = "; also cut off" if first.is_truncated else ""
         return f"not CT ({first.modality or 'unknown modality'}){cut}"
-    if "LOCALIZER" in first.image_type or "SCOUT" in words or "TOPOGRAM" in words:
+    if _SCOUT.search(words):
         return "localizer (scout image)"
     if first.rescale_type not in HU_TYPES:
         return f"values are {first.rescale_type}, not HU"
-    found = [word for word in _MAP_WORDS if word in words.replace("CT_SOM5 MON", "")]
-    if found and ("ORIGINAL" not in first.image_type or first.rescale_type == "HU_MOD" or found[0] not in {"WATER", "CALCIUM"}):
-        return f"dual-energy, perfusion or other computed map ({found[0].lower()})"
-    if any(word in words for word in _SECOND_LOOK_WORDS):
+    found = _MAP.search(words) or _MAP_TYPE.search(kind)
+    if found:
+        return f"dual-energy, perfusion or other computed map ({found.group().strip().lower()})"
+    if _SECOND_LOOK.search(words):
         return "reformat or projection"
     if "ORIGINAL" not in first.image_type:
         return "derived images, not the scanner's original reconstruction"
