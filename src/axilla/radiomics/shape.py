@@ -43,15 +43,15 @@ class Shape:
         return cls(
             measure_surface(region.mask, region.spacing_zyx_mm),
             float(np.count_nonzero(region.mask) * (z * x * y)),
-            principal_variances(np.argwhere(region.mask) * np.asarray(region.spacing_zyx_mm)),
+            principal_variances((np.argwhere(region.mask) + 1) * np.asarray(region.spacing_zyx_mm)),
         )
 
 
 def principal_variances(points_mm: FloatArray) -> FloatArray:
     """Eigenvalues of the covariance (divided by N) of points ``(n, 3)``, ascending.
 
-    For a flat region the smallest is rounding; it is computed by PyRadiomics' steps (a general, not a symmetric solver),
-    because a root follows and makes 1e-17 visible.
+    For a flat region the smallest is rounding, and a root makes 1e-17 of it visible; PyRadiomics' own steps are followed (a
+    general, not a symmetric solver; points counted from 1), so that on one machine both programs round alike.
     """
     centered = points_mm - np.mean(points_mm, axis=0)
     centered /= np.sqrt(len(points_mm))
