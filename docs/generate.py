@@ -64,6 +64,13 @@ def settings() -> str:
     return "\n".join(lines)
 
 
+def features() -> str:
+    """Every feature with its definition, from the registry."""
+    from axilla.radiomics.documentation import features_page
+
+    return features_page()
+
+
 def _plain(value: object) -> object:
     return dict(value) if hasattr(value, "items") else value
 
@@ -89,7 +96,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is not current")
     check = parser.parse_args().check
     stale = []
-    for name, page in (("commands.md", commands), ("settings.md", settings)):
+    for name, page in (("commands.md", commands), ("settings.md", settings), ("features.md", features)):
         text, path = NOTE + page().rstrip() + "\n", DOCS / name
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
