@@ -48,9 +48,10 @@ def find_anatomy(volume: Volume, settings: AnatomySettings = _DEFAULTS) -> Anato
     vessel_hu = tissue[1] + settings.enhancement_hu
     vessels = (hu > vessel_hu) & ~chest.bones & body & ~chest.lungs if is_enhanced else np.zeros_like(body)
     masks = {"body": body, "lungs": chest.lungs, "cage": chest.cage, "bones": chest.bones, "muscle": muscle, "vessels": vessels}
+    under_skin = morphology.erode(body, settings.skin_mm / 2, spacing, in_plane=True)
     coverage, reasons = {}, {}
     for side in SIDES:
-        view = _Side(side, hu, body, muscle, chest, spacing, tissue)
+        view = _Side(side, hu, body, under_skin, muscle, chest, spacing, tissue)
         region = _axilla(view, settings)
         coverage[side], reasons[side] = _coverage(view, region, settings)
         if coverage[side] == "absent":
@@ -71,6 +72,7 @@ class _Side:
     side: str
     hu: npt.NDArray[np.float32]
     body: BoolArray
+    under_skin: BoolArray
     muscle: BoolArray
     chest: Chest
     spacing: TripleFloat
@@ -139,8 +141,7 @@ def _axilla(view: _Side, settings: AnatomySettings) -> BoolArray:
     """The space between chest wall, pectoral and latissimus edge: hull of the deep muscles per slice, less the cage."""
     chest, spacing = view.chest, view.spacing
     hull = morphology.hull_slices((view.muscle | chest.cage) & view.half)
-    inside_skin = morphology.erode(view.body, settings.skin_mm / 2, spacing, in_plane=True)
-    region = morphology.dilate(hull, settings.hull_margin_mm, spacing, in_plane=True) & ~chest.cage & inside_skin & view.half
+    region = morphology.dilate(hull, settings.hull_margin_mm, spacing, in_plane=True) & ~chest.cage & view.under_skin & view.half
     z, y, x = np.ogrid[tuple(slice(0, n) for n in view.hu.shape)]
     half_width = chest.half_width_vox
     region &= np.abs(x - chest.midline_vox) > settings.medial_share * half_width

@@ -1,4 +1,4 @@
-"""All candidates of one side with their scores."""
+"""The candidates of one side with their scores."""
 
 from __future__ import annotations
 
@@ -15,18 +15,14 @@ from axilla.node import Candidate
 from axilla.segment import split
 from axilla.volume import Volume, bounding_box
 
-_SCORE_FLOOR = 0.02
-"""Candidates below this are never shown to anybody."""
-
 
 def find_candidates(volume: Volume, anatomy: Anatomy, side: str, settings: LocateSettings) -> list[Candidate]:
-    """Candidates of one side, in canonical order, best first."""
-    crop = crop_side(volume, anatomy, side, settings)
-    tissue = find_tissue(crop, settings)
+    """Candidates of one side that reach the settings' score, on the canonical grid, best first."""
+    crop, tissue = find_tissue(crop_side(volume, anatomy, side, settings), settings)
     pieces = split(tissue.islands, crop.spacing, settings.segment)
     lumps = join_fragments(measure_all(pieces, tissue, crop, settings.segment.min_peak_mm), pieces, tissue, crop, settings)
     scored = [(score(lump, crop), lump) for lump in lumps]
-    scored = sorted((pair for pair in scored if pair[0].value >= _SCORE_FLOOR), key=lambda pair: -pair[0].value)
+    scored = sorted((pair for pair in scored if pair[0].value >= settings.min_score), key=lambda pair: -pair[0].value)
     taken = np.zeros(crop.hu.shape, dtype=bool)
     found = []
     for result, lump in scored:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -85,6 +85,17 @@ def crop_side(volume: Volume, anatomy: Anatomy, side: str, settings: LocateSetti
     return SideCrop(
         side=side, hu=hu, region=_nearest_slices(region[box], steps), walls=_nearest_slices(walls, steps), spacing=spacing,
         steps=steps, box=box, native_slice_mm=dz, fat_hu=anatomy.fat_hu, muscle_hu=anatomy.muscle_hu, blood_hu=anatomy.blood_hu,
+    )  # fmt: skip
+
+
+def narrowed(crop: SideCrop, box: SlicesZYX) -> SideCrop:
+    """The part of a working copy inside a box of working voxels, whose first slice must be a native one."""
+    z, y, x = box
+    first = [z.start // crop.steps, y.start, x.start]
+    last = [-(-z.stop // crop.steps), y.stop, x.stop]
+    native = [slice(own.start + a, own.start + b) for own, a, b in zip(crop.box, first, last, strict=True)]
+    return replace(
+        crop, hu=crop.hu[box], region=crop.region[box], walls=crop.walls[box], box=(native[0], native[1], native[2])
     )  # fmt: skip
 
 

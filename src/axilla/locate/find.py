@@ -66,7 +66,7 @@ def locate(volume: Volume, settings: LocateSettings = _DEFAULTS) -> Location:
     for side in SIDES:
         if anatomy.coverage[side] != "absent":
             candidates += find_candidates(volume, anatomy, side, settings)
-    kept = _numbered([c for c in candidates if c.score >= settings.min_score], volume)
+    kept = _numbered(candidates, volume)
     segments, sides, scores, columns = [], {}, {}, {}
     for label, (name, offset, candidate) in enumerate(kept, start=1):
         segments.append(Segment(label, offset, candidate.mask, name))

@@ -21,7 +21,7 @@ class LocateSettings:
     min_score: float = 0.4
     """Candidates at or above this detection score become nodes."""
 
-    margin_mm: float = 14.0
+    margin_mm: float = 9.0
     """Working box around the axilla: walls must be wide enough to be recognized as muscle."""
 
     fine_slice_mm: float = 1.5
@@ -81,7 +81,7 @@ class LocateSettings:
     joint_saddle: float = 0.5
     """Fragments of a crescent are joined where their passage is at least this share of the thinner one's radius."""
 
-    joint_hu: float = 13.0
+    joint_hu: float = 18.0
     """Fragments of one cortex differ less than this; partial volume alone makes about 10 HU."""
 
     joint_enhancement: float = 0.75
@@ -96,7 +96,7 @@ class LocateSettings:
     max_cortex_mm: float = 9.0
     """Thicker lumps are no crescent's cortex."""
 
-    hilum_mouth_mm: float = 7.0
+    hilum_mouth_mm: float = 10.0
     """A notch in the outline narrower than this is a hilum and belongs to the node."""
 
     max_hilum_share: float = 0.6

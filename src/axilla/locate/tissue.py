@@ -9,9 +9,9 @@ from scipy import ndimage
 
 from axilla.anatomy import morphology
 from axilla.anatomy.morphology import DistanceMap
-from axilla.locate.crop import SideCrop
+from axilla.locate.crop import SideCrop, narrowed
 from axilla.locate.settings import LocateSettings
-from axilla.volume import BoolArray
+from axilla.volume import BoolArray, SlicesZYX, bounding_box
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,27 @@ class Tissue:
     """Distance into islands and walls taken together, mm."""
 
 
-def find_tissue(crop: SideCrop, settings: LocateSettings) -> Tissue:
-    """Walls, pad and islands of one side."""
+def find_tissue(crop: SideCrop, settings: LocateSettings) -> tuple[SideCrop, Tissue]:
+    """Walls, pad and islands of one side, and the part of the working copy they lie in: the pad's surroundings.
+
+    A side without a pad gives a Tissue without islands.
+    """
     soft = np.asarray(crop.hu > crop.threshold_hu)
     muscle = _muscle(soft, crop, settings)
-    vessels = _vessels(soft, muscle, crop, settings)
     pad, near = _pad(crop.region & ~muscle & (crop.hu < 400), crop, settings)
+    if near.any():
+        box = _on_native_slice(bounding_box(near, 2), crop)
+        crop = narrowed(crop, box)
+        soft, muscle, pad, near = soft[box], muscle[box], pad[box], near[box]
+    vessels = _vessels(soft, muscle, crop, settings)
     islands = _with_hila(soft & ~muscle & ~vessels & near, crop, settings) & ~muscle & ~vessels
     wall_depth = morphology.distance_to(~(islands | muscle), crop.spacing)
-    return Tissue(soft, muscle, vessels, pad, islands, wall_depth)
+    return crop, Tissue(soft, muscle, vessels, pad, islands, wall_depth)
+
+
+def _on_native_slice(box: SlicesZYX, crop: SideCrop) -> SlicesZYX:
+    """The box with its first slice moved down to a native one."""
+    return (slice(box[0].start - box[0].start % crop.steps, box[0].stop), box[1], box[2])
 
 
 def _pad(space: BoolArray, crop: SideCrop, settings: LocateSettings) -> tuple[BoolArray, BoolArray]:
