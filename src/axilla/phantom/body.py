@@ -17,11 +17,13 @@ BODY_MM = 5.0
 
 SKIN_MM = 1.8
 _HULL_POINTS = 56
+_ARM_PARTS_MM = -35.0
+"""Below this height an arm at the side has an outline of its own."""
 
 
 def fat_thickness_mm(settings: PhantomSettings) -> float:
     """Typical subcutaneous fat over the chest."""
-    base = 4.0 + 26.0 * settings.habitus
+    base = 4.0 + 32.0 * settings.habitus
     return base + (3.0 if settings.sex == "female" else 0.0)
 
 
@@ -31,8 +33,11 @@ def body_field(frame: Frame, settings: PhantomSettings, muscles: list[Muscle], c
     y = np.arange(canvas.y_mm[0] - 4, canvas.y_mm[-1] + 8, BODY_MM)
     x = np.arange(canvas.x_mm[0] - 4, canvas.x_mm[-1] + 8, BODY_MM)
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
-    trunk = [m for m in muscles if m.name != "deltoid" or settings.arms == "raised"]
-    hulls = [_hull(frame, cloud, float(height)) for height, cloud in zip(z, hull_points(trunk, z), strict=True)]
+    clouds = hull_points(muscles, z)
+    if settings.arms == "down":
+        without_deltoid = hull_points([m for m in muscles if m.name != "deltoid"], z)
+        clouds = [whole if h > _ARM_PARTS_MM else rest for h, whole, rest in zip(z, clouds, without_deltoid, strict=True)]
+    hulls = [_hull(frame, cloud, float(height)) for height, cloud in zip(z, clouds, strict=True)]
     values = polygon_distance(points, np.stack(hulls)).reshape(len(z), len(y), len(x))
     values = gaussian_filter(values, (2.0, 1.0, 1.0), mode="nearest")
     values -= _thickness(settings, z, y, x)

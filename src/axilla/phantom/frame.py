@@ -17,6 +17,9 @@ from axilla.phantom.settings import PhantomSettings
 Float64 = npt.NDArray[np.float64]
 SIDE_SIGN = {"R": -1.0, "L": 1.0}
 
+_SPREAD_MM = 15.0
+"""Outward shift of the shoulder girdle between the thinnest and the most obese body."""
+
 _SIZE = {"male": (1.0, 1.0, 1.0), "female": (0.90, 0.90, 0.94)}
 """Width, depth and height of the skeleton against the reference man."""
 
@@ -28,6 +31,8 @@ class Frame:
     scale_xyz: Float64
     waves: Float64
     """(m, 9): wave vector (3, rad/mm), amplitude (3, mm), phase (3, rad)."""
+    spread_mm: float = 0.0
+    """How far axillary fat pushes arm, scapula and latissimus outward."""
 
     @classmethod
     def draw(cls, settings: PhantomSettings, rng: np.random.Generator) -> Frame:
@@ -39,12 +44,14 @@ class Frame:
             wave[:3] = direction / np.linalg.norm(direction) * 2 * np.pi / rng.uniform(140, 320)
             wave[3:6] = rng.normal(0, 1.6, 3)
             wave[6:] = rng.uniform(0, 2 * np.pi, 3)
-        return cls(scale, waves)
+        return cls(scale, waves, _SPREAD_MM * (settings.habitus - 0.3))
 
     def warp(self, points_xyz: npt.ArrayLike) -> Float64:
         """Patient positions of reference points ``(..., 3)``."""
         p = np.asarray(points_xyz, dtype=np.float64)
         moved = p * self.scale_xyz
+        outward = np.clip((np.abs(p[..., 0]) - 92.0) / 45.0, 0, 1)
+        moved[..., 0] += np.sign(p[..., 0]) * self.spread_mm * outward**2 * (3 - 2 * outward)
         for wave in self.waves:
             angle = (p * wave[:3]).sum(axis=-1, keepdims=True) + wave[6:]
             moved = moved + wave[3:6] * np.sin(angle)

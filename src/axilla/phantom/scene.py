@@ -19,6 +19,7 @@ from axilla.phantom.tissue import (
     GLAND_HU,
     LUNG_HU,
     MARROW_HU,
+    SHAFT_MARROW_HU,
     SKIN_HU,
     TISSUES,
     Enhancement,
@@ -106,13 +107,14 @@ def _paint_muscles(
     texture = muscle_texture(canvas, rng, float(np.clip(settings.habitus * 0.9 + rng.uniform(-0.1, 0.3), 0, 1)))
     fine, bulges = smooth_noise(canvas, rng, (7.0, 6.0, 6.0)), smooth_noise(canvas, rng, (22.0, 15.0, 15.0))
     rough = Field(0.8 * fine.values + 1.8 * bulges.values, fine.origin_zyx_mm, fine.spacing_mm)
+    heights = canvas.heights_mm()
     fields: dict[str, list[Field]] = {}
     for side, items in muscles.items():
         fields[side] = []
         if settings.arms == "down":
             canvas.paint_tube(limb.arm_down(frame, side), enhancement.muscle, TISSUES["muscle"])
         for muscle in items:
-            field = _roughened(muscle.shape.field(), rough)
+            field = _roughened(muscle.shape.field(z_range_mm=heights), rough)
             fields[side].append(field)
             hu = enhancement.muscle + float(rng.normal(0, 2.0))
             canvas.paint_field(field, hu, TISSUES["muscle"], texture=texture)
@@ -133,24 +135,25 @@ def _paint_scapulae(canvas: Canvas, settings: PhantomSettings, frame: Frame) -> 
     for side in SIDE_SIGN:
         fields[side] = []
         for strip in limb.scapula(frame, side):
-            field = strip.field()
+            field = strip.field(z_range_mm=canvas.heights_mm())
             fields[side].append(field)
             canvas.paint_field(field, CORTEX_HU * 0.75, TISSUES["bone"])
             canvas.paint_field(field, MARROW_HU + 60, TISSUES["bone"], 1.5)
-        tubes = [limb.coracoid(frame, side), trunk.clavicle(frame, side), *limb.humerus(frame, side, settings.arms)]
-        for tube in tubes:
+        head, shaft = limb.humerus(frame, side, settings.arms)
+        canvas.paint_tube(shaft, SHAFT_MARROW_HU, TISSUES["bone"], CORTEX_HU, 3.5)
+        for tube in (limb.coracoid(frame, side), trunk.clavicle(frame, side), head):
             canvas.paint_tube(tube, MARROW_HU + 30, TISSUES["bone"], CORTEX_HU * 0.8, 1.5)
     return fields
 
 
 def _paint_thorax(canvas: Canvas, frame: Frame, enhancement: Enhancement, rng: np.random.Generator) -> Field:
     """Intercostal muscles, ribs, pleural cavity with fat, lungs and their vessels; returns the chest wall's outside."""
-    cavity = trunk.cavity_loft(frame).field(margin_mm=18.0)
+    cavity = trunk.cavity_loft(frame).field(18.0, canvas.heights_mm())
     wall = Field(cavity.values - np.float32(trunk.CHEST_WALL_MM + 1.5), cavity.origin_zyx_mm, cavity.spacing_mm)
     intercostal = trunk.CHEST_WALL_MM - 1.0
     canvas.paint_field(cavity, enhancement.muscle - 8, TISSUES["muscle"], -intercostal)
     canvas.paint_field(cavity, FAT_HU + 15, TISSUES["fat"], -1.2)
-    middle = trunk.mediastinum(frame).field(margin_mm=18.0)
+    middle = trunk.mediastinum(frame).field(18.0, canvas.heights_mm())
     _paint_lungs(canvas, cavity, middle, lung_texture(canvas, rng), enhancement.organ)
     for side, sign in SIDE_SIGN.items():
         bony, cartilage = trunk.ribs(frame, side)
@@ -204,7 +207,7 @@ def _code(canvas: Canvas, point_xyz_mm: np.ndarray) -> int:
 
 def _paint_axial_skeleton(canvas: Canvas, frame: Frame) -> None:
     """Vertebrae with canal, arches, processes and disks; sternum."""
-    sternum = trunk.sternum(frame).field()
+    sternum = trunk.sternum(frame).field(z_range_mm=canvas.heights_mm())
     canvas.paint_field(sternum, CORTEX_HU * 0.6, TISSUES["bone"])
     canvas.paint_field(sternum, MARROW_HU - 40, TISSUES["bone"], 1.8)
     for k, z in enumerate(canvas.z_mm):
@@ -247,11 +250,11 @@ def _paint_vertebra(canvas: Canvas, k: int, center: np.ndarray, size: float, pha
 
 
 def _paint_mediastinum(canvas: Canvas, frame: Frame, enhancement: Enhancement) -> None:
-    heart = trunk.heart(frame).field()
-    canvas.paint_field(heart, enhancement.heart, TISSUES["heart"])
-    canvas.paint_tube(trunk.esophagus(frame), 45.0, TISSUES["organ"])
     for tube in trunk.veins(frame):
         canvas.paint_tube(tube, enhancement.vein, TISSUES["vein"])
+    heart = trunk.heart(frame).field(z_range_mm=canvas.heights_mm())
+    canvas.paint_field(heart, enhancement.heart, TISSUES["heart"])
+    canvas.paint_tube(trunk.esophagus(frame), 45.0, TISSUES["organ"])
     for tube in trunk.arteries(frame):
         canvas.paint_tube(tube, enhancement.artery, TISSUES["artery"])
     for tube in trunk.airways(frame):
@@ -263,8 +266,8 @@ def paint_vessels(
 ) -> None:
     """Arteries and veins of one axilla; the injected side's trunk vein is dense."""
     injected = settings.injection_side == side
-    for index, tube in enumerate(vessels.veins):
-        hu = enhancement.injected_vein if injected and index == 0 else enhancement.vein
-        canvas.paint_tube(tube, hu, TISSUES["vein"])
     for tube in vessels.arteries:
         canvas.paint_tube(tube, enhancement.artery, TISSUES["artery"])
+    for index, tube in reversed(list(enumerate(vessels.veins))):
+        hu = enhancement.injected_vein if injected and index == 0 else enhancement.vein
+        canvas.paint_tube(tube, hu, TISSUES["vein"])

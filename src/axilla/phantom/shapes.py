@@ -23,6 +23,8 @@ Texture = Callable[[int, slice, slice], Float32]
 COARSE_MM = 3.0
 """Spacing of the coarse fields: fine enough for muscles 8 mm thick, coarse enough to cost a few seconds in all."""
 
+_EVERYWHERE = (-np.inf, np.inf)
+
 _BATCH = 40_000
 """Points times polygons per step: about what a processor's second-level cache holds."""
 
@@ -119,11 +121,11 @@ class Loft:
         """Rounded outlines ``(m, n, 2)`` at heights ``(m,)`` (clamped to the solid's ends)."""
         return closed_spline(_at_heights(self.z_mm, self.outlines_xy_mm, z_mm), n)
 
-    def field(self, margin_mm: float = 9.0) -> Field:
+    def field(self, margin_mm: float = 9.0, z_range_mm: tuple[float, float] = _EVERYWHERE) -> Field:
         """Signed distance on a coarse grid around the solid."""
         low = self.outlines_xy_mm.min(axis=(0, 1)) - margin_mm - self.grow_mm
         high = self.outlines_xy_mm.max(axis=(0, 1)) + margin_mm + self.grow_mm
-        sweep = _Sweep.over(self.z_mm, low, high, margin_mm)
+        sweep = _Sweep.over(self.z_mm, low, high, margin_mm, z_range_mm)
         outlines = self.outlines(sweep.z_mm)
         return sweep.field(self.z_mm, polygon_distance(sweep.points_xy_mm(), outlines) - np.float32(self.grow_mm))
 
@@ -147,11 +149,11 @@ class Strip:
         thickness = np.stack([np.interp(fine, t, row) for row in half])
         return operator @ _at_heights(self.z_mm, self.lines_xy_mm, z_mm), thickness
 
-    def field(self, margin_mm: float = 9.0) -> Field:
+    def field(self, margin_mm: float = 9.0, z_range_mm: tuple[float, float] = _EVERYWHERE) -> Field:
         """Signed distance on a coarse grid around the sheet."""
         reach = margin_mm + float(self.half_mm.max())
         low, high = self.lines_xy_mm.min(axis=(0, 1)) - reach, self.lines_xy_mm.max(axis=(0, 1)) + reach
-        sweep = _Sweep.over(self.z_mm, low, high, margin_mm)
+        sweep = _Sweep.over(self.z_mm, low, high, margin_mm, z_range_mm)
         lines, half = self.lines(sweep.z_mm)
         return sweep.field(self.z_mm, line_distance(sweep.points_xy_mm(), lines, half))
 
@@ -165,8 +167,10 @@ class _Sweep:
     x_mm: Float64
 
     @classmethod
-    def over(cls, z_keys: Float64, low_xy: Float64, high_xy: Float64, margin: float) -> _Sweep:
+    def over(cls, z_keys: Float64, low_xy: Float64, high_xy: Float64, margin: float, z_range: tuple[float, float]) -> _Sweep:
         z = np.arange(z_keys[0] - margin, z_keys[-1] + margin + COARSE_MM, COARSE_MM)
+        near = z[(z > z_range[0] - 2 * COARSE_MM) & (z < z_range[1] + 2 * COARSE_MM)]
+        z = near if len(near) > 1 else z[:2]
         y = np.arange(low_xy[1], high_xy[1] + COARSE_MM, COARSE_MM)
         return cls(z, y, np.arange(low_xy[0], high_xy[0] + COARSE_MM, COARSE_MM))
 
@@ -334,6 +338,10 @@ class Canvas:
         self.tissue: UInt8 = np.zeros(shape, dtype=np.uint8)
         self.voxel_mm = max(float(y_mm[1] - y_mm[0]), float(x_mm[1] - x_mm[0]))
         self.dz_mm = float(z_mm[1] - z_mm[0]) if len(z_mm) > 1 else self.voxel_mm
+
+    def heights_mm(self) -> tuple[float, float]:
+        """Lowest and highest slice."""
+        return float(self.z_mm[0]), float(self.z_mm[-1])
 
     def box(self, low_zyx: npt.ArrayLike, high_zyx: npt.ArrayLike) -> tuple[slice, slice, slice] | None:
         """Voxels between two corners in mm, or None when there are none."""

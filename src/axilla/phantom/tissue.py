@@ -35,8 +35,8 @@ TISSUES = MappingProxyType(
 
 FAT_HU, MUSCLE_HU, SKIN_HU, LUNG_HU = -105.0, 60.0, 35.0, -855.0
 CORTEX_HU, MARROW_HU, CARTILAGE_HU, GLAND_HU = 850.0, 190.0, 95.0, 40.0
-NECROSIS_HU = 35.0
-"""HU at 120 kV: ../shared FACTS figures for fat, muscle and vessels; the others are textbook values."""
+NECROSIS_HU, SHAFT_MARROW_HU = 35.0, 20.0
+"""HU at 120 kV: guesses within textbook ranges for portal-venous chest CT."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def muscle_texture(canvas: Canvas, rng: np.random.Generator, fat_share: float) -
     septa = smooth_noise(canvas, rng, (11.0, 4.5, 4.5))
     bundles = smooth_noise(canvas, rng, (9.0, 4.0, 4.0))
     codes = np.empty((len(canvas.z_mm), len(canvas.y_mm), len(canvas.x_mm)), dtype=np.int8)
-    depth, width = 22.0 + 50.0 * fat_share, 0.10 + 0.12 * fat_share
+    depth, width = 14.0 + 40.0 * fat_share, 0.08 + 0.12 * fat_share
     for k, z in enumerate(canvas.z_mm):
         zero = septa.on_slice(float(z), canvas.y_mm, canvas.x_mm)
         value = bundles.on_slice(float(z), canvas.y_mm, canvas.x_mm)
