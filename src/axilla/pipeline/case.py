@@ -159,7 +159,7 @@ def run_case(task: CaseTask) -> str:
 
 
 def _read_chosen(series: SeriesRow) -> Volume:
-    found = [one for one in scan([Path(name) for name in series.files]).series if one.choice_id == series.series_uid]
+    found = scan([Path(name) for name in series.files]).find(series.series_uid)
     if len(found) != 1:
         raise InputRefusedError("The chosen series is no longer among its files; import them anew.")
     return read_series(found[0])

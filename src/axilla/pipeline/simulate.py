@@ -7,13 +7,15 @@ patient, the nodes with their status, and the settings they were made with.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from axilla._version import __version__
+from axilla.errors import InputRefusedError
 from axilla.io.dicom import write_ct
 from axilla.io.files import write_json
 from axilla.io.images import write_labels
@@ -21,6 +23,7 @@ from axilla.io.tables import write_table
 from axilla.phantom import PHANTOM_VERSION, CohortSettings, PatientPlan, plan_cohort, render
 from axilla.pipeline._pool import run_jobs
 from axilla.pipeline._progress import Progress, silent
+from axilla.pipeline.settings import plain_settings
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,16 @@ def simulate(
     jobs: int | None = None,
     progress: Progress = silent,
 ) -> Simulation:
-    """Write a synthetic study; a patient whose files are complete is not made again.
+    """Write a synthetic study. The same arguments give the same bytes, whatever the number of jobs.
 
-    The same arguments give the same bytes, whatever the number of jobs.
+    What is complete already is left as it is.
+
+    Raises
+    ------
+    InputRefusedError
+        If the folder holds something else: another simulation, or other files.
     """
     settings = settings or CohortSettings()
-    plans = plan_cohort(n_patients, seed, settings)
-    tasks = [_Task(out, plan) for plan in plans]
-    frames = [frame for _task, frame in run_jobs(_write_patient, tasks, jobs, "simulate patients", progress)]
-    write_table(_clinical_frame(plans), out / "clinical.csv", "clinical", is_synthetic=True)
-    write_table(pd.concat(frames, ignore_index=True), out / "truth" / "nodes.csv", "truth nodes", is_synthetic=True)
     description = {
         "schema": 1,
         "is_synthetic": True,
@@ -58,9 +61,36 @@ def simulate(
         "axilla": __version__,
         "n_patients": n_patients,
         "seed": seed,
+        "settings": plain_settings(settings),
     }
-    write_json(out / "simulation.json", description)
-    return Simulation(out, out / "dicom", out / "clinical.csv", len(plans))
+    made = Simulation(out, out / "dicom", out / "clinical.csv", n_patients)
+    if _is_complete(out, description):
+        return made
+    write_json(out / DESCRIPTION, {**description, "complete": False})
+    plans = plan_cohort(n_patients, seed, settings)
+    tasks = [_Task(out, plan) for plan in plans]
+    frames = [frame for _task, frame in run_jobs(_write_patient, tasks, jobs, "simulate patients", progress)]
+    write_table(_clinical_frame(plans), made.clinical, "clinical", is_synthetic=True)
+    write_table(pd.concat(frames, ignore_index=True), out / "truth" / "nodes.csv", "truth nodes", is_synthetic=True)
+    write_json(out / DESCRIPTION, {**description, "complete": True})
+    return made
+
+
+DESCRIPTION = "simulation.json"
+
+
+def _is_complete(out: Path, description: Mapping[str, object]) -> bool:
+    """Whether this very simulation lies there already; an unfinished one may be finished."""
+    if not out.is_dir() or not any(out.iterdir()):
+        return False
+    try:
+        found = json.loads((out / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = {}
+    complete = found.pop("complete", None)
+    if found != description:
+        raise InputRefusedError(f"{out} is not empty and does not hold this simulation; give another folder, or empty it first.")
+    return bool(complete)
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def write_ct(
         dataset.InstanceNumber = numbers[place - 1]
         if settings.rle:
             dataset.compress(RLELossless, generate_instance_uid=False)
-        with replacing(folder / f"CT{place:04d}.dcm") as temporary:
+        with replacing(folder / f"CT{place:04d}.dcm", durable=False) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
 
 
