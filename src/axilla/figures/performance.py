@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from axilla.errors import InvalidValueError
 from axilla.figures.drawing import (
@@ -151,6 +152,7 @@ def _count_panel(axes: Axes, counts: Mapping[str, int]) -> None:
         bottom += heights
     axes.set_xticks((0, 1), (f"Group 1\nn = {total[0]}", f"Group 2\nn = {total[1]}"))
     axes.set_ylabel("Nodes")
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.set_title("Groups against pathology")
     axes.set_ylim(0, max(max(total) * 1.22, 1))
     axes.legend(loc="upper right", fontsize=9)
@@ -222,6 +224,7 @@ def _patient_panels(above: Axes, below: Axes, level: Mapping[str, Any]) -> None:
         above.bar(x, n - right, 0.6, bottom=right, color=ORANGE, label="wrong" if x == 0 else None, hatch="//", edgecolor="white")
         above.text(x, n * 1.02, f"{right} of {n}", ha="center", va="bottom", fontsize=9)
     above.set_xticks(range(len(bars)), [name for name, _ in bars])
+    above.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     above.set(ylim=(0, n * 1.35), xlim=(-0.6, 1.6), ylabel="Patients")
     above.legend(loc="upper right", fontsize=8.5, ncols=2)
     series: dict[str, Mapping[str, Any]] = {"model": level["rates"]}

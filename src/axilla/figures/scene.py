@@ -153,6 +153,8 @@ class _Camera:
     px_per_mm: float
     width_px: int
     height_px: int
+    edge_of_names: str = "both"
+    """Where names stand: ``both`` edges of the view, or the outer one, ``left`` or ``right``."""
 
     @classmethod
     def around(cls, atlas: Atlas, turn_deg: float, settings: SceneSettings) -> _Camera:
@@ -168,7 +170,7 @@ class _Camera:
 
     @classmethod
     def close_to(cls, links: Sequence[NodeLink], turn_deg: float, width_px: int, settings: SceneSettings) -> _Camera:
-        """Fitted around the centers of some nodes."""
+        """Fitted around the centers of the nodes of one side."""
         centers = np.array([link.center_xyz_mm for link in links])
         rotation = _rotation(turn_deg)
         seen = centers @ rotation.T
@@ -176,7 +178,8 @@ class _Camera:
         width, height = (round(n) * settings.supersampling for n in (width_px, settings.view_px * _CLOSE_HEIGHT))
         px_per_mm = min(width * 0.8 / max(extent_mm[0], _CLOSE_FIELD_MM), height / max(extent_mm[1], _CLOSE_FIELD_MM / 2))
         middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
-        return cls(rotation, rotation.T @ middle, float(px_per_mm), width, height)
+        outer = "left" if links[0].side == "R" else "right"
+        return cls(rotation, rotation.T @ middle, float(px_per_mm), width, height, outer)
 
     def project(self, points_xyz_mm: FloatArray) -> FloatArray:
         """``(n, 3)``: column and row in pixels, depth in mm."""
@@ -238,7 +241,7 @@ def _draw_view(
     for link in links:
         x, y, _ = camera.project(np.array([link.center_xyz_mm]))[0] / settings.supersampling
         places[link.node_id] = (round(float(x), 1), round(float(y), 1))
-    _draw_names(image, places, groups)
+    _draw_names(image, places, groups, camera.edge_of_names)
     _draw_sides(image, camera)
     return image, places
 
@@ -355,19 +358,29 @@ def _without_holes(nearest: npt.NDArray[np.int_], depth: _Float32Array) -> npt.N
     return filled
 
 
-def _draw_names(image: Image.Image, places: Mapping[str, tuple[float, float]], groups: Mapping[str, int]) -> None:
-    """Names in two columns beside the body, each with a line to its node; no two overlap."""
+def _draw_names(
+    image: Image.Image, places: Mapping[str, tuple[float, float]], groups: Mapping[str, int], edge_of_names: str
+) -> None:
+    """Names in columns beside the body, each with a line to its node; no two overlap.
+
+    `edge_of_names` is ``left``, ``right``, or ``both`` for the edge nearer to each node.
+    """
     draw = ImageDraw.Draw(image)
     size, line_px = image.size[0], 13
     height = image.size[1]
     for is_left in (True, False):
-        side = sorted(((y, x, name) for name, (x, y) in places.items() if (x < size / 2) == is_left))
+        here = [name for name, (x, _) in places.items() if _goes_left(edge_of_names, x < size / 2) == is_left]
+        side = sorted((places[name][1], places[name][0], name) for name in here)
         top = _spread_rows([y for y, _, _ in side], line_px, height)
         for (y, x, name), row in zip(side, top, strict=True):
             color = NODE_COLORS[groups.get(name, 0)]
             edge = 30 if is_left else size - 32
             draw.line((edge, row, x, y), fill=color, width=1)
             draw_words(draw, (4 if is_left else size - 30, row - 7), name, 10, color, "white")
+
+
+def _goes_left(edge_of_names: str, is_in_left_half: bool) -> bool:
+    return is_in_left_half if edge_of_names == "both" else edge_of_names == "left"
 
 
 def _spread_rows(rows: Sequence[float], gap: float, size: int) -> list[float]:
