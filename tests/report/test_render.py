@@ -162,6 +162,13 @@ def test_a_ct_without_nodes_and_without_a_model_has_a_report(prediction_report):
     assert "No model was applied" in text
 
 
+def test_a_mask_the_user_brought_is_not_called_found(prediction_report):
+    text = Page(render_prediction(replace(prediction_report, has_given_mask=True))).text
+    assert "2 nodes in the mask given" in text
+    assert "The nodes are those of a mask given by the user" in text
+    assert "candidate" not in text.lower()
+
+
 def test_a_synthetic_ct_is_called_synthetic(prediction_report):
     acquisition = replace(prediction_report.acquisition, is_synthetic=True)
     assert "Synthetic data" in Page(render_prediction(replace(prediction_report, acquisition=acquisition))).text[:900]

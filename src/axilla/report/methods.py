@@ -18,6 +18,7 @@ def methods_sentences(
     *,
     is_study: bool = False,
     seed: int | None = None,
+    has_given_mask: bool = False,
 ) -> list[str]:
     """What was done, with the values in force.
 
@@ -31,10 +32,16 @@ def methods_sentences(
         Whether to describe the evaluation too.
     seed : int, optional
         The study's seed.
+    has_given_mask : bool
+        Whether the user brought the nodes' mask.
     """
+    origin = (
+        "The nodes are those of a mask given by the user; they were"
+        if has_given_mask
+        else "Candidates for axillary lymph nodes were located and segmented on the CT without training,"
+    )
     sentences = [
-        "Candidates for axillary lymph nodes were located and segmented on the CT without training, described, and shown as "
-        "surfaces linked to their slices.",
+        f"{origin} described and shown as surfaces linked to their slices.",
         _features_sentence(settings.get("radiomics") or {}),
     ]
     if model:

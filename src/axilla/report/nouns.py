@@ -51,6 +51,8 @@ class PredictionReport:
     patient_id : str
         Pseudonym; may be empty.
     title : str
+    has_given_mask : bool
+        The nodes are those of a mask the user brought, not found by axilla.
 
     Raises
     ------
@@ -74,6 +76,7 @@ class PredictionReport:
     versions: Mapping[str, str] = field(default_factory=dict)
     patient_id: str = ""
     title: str = "Axillary lymph nodes on one chest CT"
+    has_given_mask: bool = False
 
     def __post_init__(self) -> None:
         if self.predictions is not None:

@@ -63,7 +63,7 @@ def render_prediction(report: PredictionReport) -> str:
             withheld=_sentence(report.withheld_reason.removeprefix("no group given: ")),
             has_remarks=any(row["warnings"] for row in rows),
             has_groups=_has_groups(report.predictions),
-            methods=methods_sentences(report.settings, report.model),
+            methods=methods_sentences(report.settings, report.model, has_given_mask=report.has_given_mask),
             **_shared(report.model, report.settings, report.versions),
         )
     )
