@@ -25,7 +25,7 @@ def test_the_papers_numbers_come_out_at_the_papers_size():
     assert sum(p.patient.status == "metastatic" for p in plans if p.role == "cN0") == 38
 
 
-@pytest.mark.parametrize("n", range(1, 60))
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7, 9, 12, 17, 24, 31, 60, 97])
 def test_every_size_is_within_one_of_its_quota(n):
     counts = Counter(p.role for p in _plans(n, ineligible_share=0.0))
     for role, whole in {"training": 190, "benign validation": 123, "metastatic validation": 37, "cN0": 128}.items():
@@ -74,7 +74,7 @@ def test_the_clinical_sheet_does_not_contradict_itself():
 
 
 def test_table_1_proportions():
-    plans = [p for p in _plans(2000, ineligible_share=0.0) if p.role == "training"]
+    plans = [p for p in _plans(1000, ineligible_share=0.0) if p.role == "training"]
     base = BASELINES["training"]
     for column, counts in {
         "grade": base.grade,
@@ -87,7 +87,7 @@ def test_table_1_proportions():
     }.items():
         seen = Counter(p.patient.facts[column] for p in plans)
         for value, count in counts.items():
-            assert seen[value] / len(plans) == pytest.approx(count / 190, abs=0.05), (column, value)
+            assert seen[value] / len(plans) == pytest.approx(count / 190, abs=0.07), (column, value)
     ages = [int(p.patient.facts["age"]) for p in plans]
     assert sum(ages) / len(ages) == pytest.approx(51.6, abs=1.5)
 

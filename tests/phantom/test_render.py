@@ -26,6 +26,7 @@ from axilla.phantom import (
 )
 
 SMALL = PhantomSettings(shape_zyx=(56, 208, 208), spacing_xyz_mm=(2.2, 2.2, 2.7))
+FEW = replace(SMALL, shape_zyx=(20, 160, 160), spacing_xyz_mm=(2.6, 2.6, 2.0), top_mm=-15, allow_partial_axilla=True)
 QUIET = PhantomSettings(noise_sd_hu=0, scanner=ScannerProfile(resolution_mm=0.3))
 
 
@@ -57,12 +58,12 @@ def _code(case: SyntheticCase, name: str):
 def test_the_same_plan_gives_the_same_bytes_in_another_process():
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import test_render as t;"
-        "print(t._digest(t.render_case(t.CasePlan(t.SMALL, t._nodes(2, 3, 1), 7))))"
+        "print(t._digest(t.render_case(t.CasePlan(t.FEW, t._nodes(2, 3, 1), 7))))"
     )
     here = str(Path(__file__).parent)
     other = subprocess.run([sys.executable, "-c", code, here], capture_output=True, text=True, check=True).stdout.strip()
-    assert other == _digest(render_case(CasePlan(SMALL, _nodes(2, 3, 1), 7)))
-    assert other != _digest(render_case(CasePlan(SMALL, _nodes(2, 3, 1), 8)))
+    assert other == _digest(render_case(CasePlan(FEW, _nodes(2, 3, 1), 7)))
+    assert other != _digest(render_case(CasePlan(FEW, _nodes(2, 3, 1), 8)))
 
 
 def test_every_planned_node_is_in_the_truth_once(case):
@@ -166,6 +167,13 @@ def test_any_grid(shape, spacing):
     assert case.volume.geometry.spacing_xyz_mm == spacing
     assert case.truth.geometry == case.volume.geometry
     assert (case.volume.array > 300).any()
+
+
+def test_thick_slices_keep_the_smallest_nodes():
+    settings = replace(SMALL, shape_zyx=(30, 208, 208), spacing_xyz_mm=(2.2, 2.2, 5.0))
+    case = render_case(CasePlan(settings, _nodes(6, 9, 0), 5))
+    assert len(case.nodes) == 18
+    assert all(s.n_voxels >= 1 for s in case.truth.segments)
 
 
 def test_nodes_outside_a_partial_field_are_not_in_the_truth():

@@ -1,7 +1,8 @@
 """One synthetic CT with its truth.
 
 1. Paint the anatomy on thin slices (``scene``). 2. Find places for the planned nodes in the axillary fat (``placement``).
-3. Paint twigs and nodes, each node supersampled so that its truth mask is "more than half of the voxel". 4. Average thin
+3. Paint twigs and nodes, each node supersampled so that its truth mask is "more than half of the voxel" (a node too
+small to fill half of any voxel keeps its fullest one, so that none is lost). 4. Average thin
 slices to the CT's thickness, blur, add noise and streaks (``scan``).
 """
 
@@ -197,7 +198,7 @@ def _add_nodes(
         nodes.append(_truth_node(shape, label, name, geometry, mask, scene))
     if not plan.settings.allow_partial_axilla and len(nodes) != len(plan.nodes):
         raise InvalidValueError(
-            f"{len(plan.nodes) - len(nodes)} of {len(plan.nodes)} planned nodes are too small for this grid; use smaller voxels."
+            f"{len(plan.nodes) - len(nodes)} of {len(plan.nodes)} planned nodes are outside this grid; give a larger one."
         )
     return segments, nodes
 
@@ -230,9 +231,10 @@ def _paint_node(canvas: Canvas, count: int, shape: NodeShape, scene: Scene) -> t
     hu[hit] = cortex + core[hit] * (shape.core_hu(FAT_HU) - cortex)
     canvas.blend(box, share, hu, TISSUES["node"])
     occupancy = average_slices(share, count)
-    mask = occupancy > 0.5
-    if not mask.any():
+    most = float(occupancy.max(initial=0.0))
+    if most <= 0:
         return None
+    mask = occupancy > 0.5 if most > 0.5 else occupancy >= most
     inner = tuple(slice(int(i.min()), int(i.max()) + 1) for i in np.nonzero(mask))
     offset = (zs.start // count + inner[0].start, box[1].start + inner[1].start, box[2].start + inner[2].start)
     return offset, mask[inner].copy()
