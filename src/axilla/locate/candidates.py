@@ -13,7 +13,7 @@ from axilla.locate.settings import LocateSettings
 from axilla.locate.tissue import find_tissue
 from axilla.node import Candidate
 from axilla.segment import split
-from axilla.volume import Volume, bounding_box
+from axilla.volume import SlicesZYX, Volume, bounding_box
 
 
 def find_candidates(volume: Volume, anatomy: Anatomy, side: str, settings: LocateSettings) -> list[Candidate]:
@@ -24,15 +24,21 @@ def find_candidates(volume: Volume, anatomy: Anatomy, side: str, settings: Locat
     scored = [(score(lump, crop), lump) for lump in lumps]
     scored = sorted((pair for pair in scored if pair[0].value >= settings.min_score), key=lambda pair: -pair[0].value)
     taken = np.zeros(crop.hu.shape, dtype=bool)
+    for _, lump in scored:
+        taken[_place(lump)] |= lump.mask
     found = []
     for result, lump in scored:
         whole = with_hilum(lump, taken, tissue, crop, settings)
-        z, y, x = (slice(o, o + n) for o, n in zip(whole.offset_zyx, whole.mask.shape, strict=True))
-        taken[z, y, x] |= whole.mask
+        taken[_place(whole)] |= whole.mask
         candidate = _candidate(whole, result, crop)
         if candidate is not None:
             found.append(candidate)
     return found
+
+
+def _place(lump: Lump) -> SlicesZYX:
+    z, y, x = (slice(start, start + size) for start, size in zip(lump.offset_zyx, lump.mask.shape, strict=True))
+    return (z, y, x)
 
 
 def _candidate(lump: Lump, result: Score, crop: SideCrop) -> Candidate | None:

@@ -52,7 +52,7 @@ def _compact(lump: Lump, crop: SideCrop) -> Score:
     r = lump.radius_mm
     parts = {
         "fat": below(-lump.fat_contact, -ramp(r, (2.5, 0.82), (4.5, 0.5)), 0.04),
-        "neck": below(lump.neck, ramp(r, (1.6, 0.55), (2.4, 0.62)), 0.06),
+        "neck": below(lump.neck, ramp(r, (1.6, 0.6), (2.4, 0.63)), 0.06),
         "wall": 0.45 + 0.55 * below(lump.wall_neck, 0.85, 0.06),
         "round": below(lump.elongation, 2.8, 0.3),
         "solid": below(-lump.solidity, -0.45, 0.03) * below(-lump.ballness, -0.14, 0.02),

@@ -74,18 +74,18 @@ def _doubled(mask: BoolArray, shape: tuple[int, ...]) -> BoolArray:
 def _muscle(soft: BoolArray, crop: SideCrop, settings: LocateSettings) -> BoolArray:
     """Large cores a ball fits into, grown back to their surface; node-sized cores stay outside even where they touch."""
     inside = soft | crop.walls
-    core = morphology.erode(inside, settings.muscle_core_mm, crop.spacing)
-    labels, n = morphology.components(core)
+    depth = morphology.distance_to(~inside, crop.spacing)
+    labels, n = morphology.components(depth > settings.muscle_core_mm)
     sizes = np.bincount(labels.ravel(), minlength=n + 1) * crop.voxel_mm3
-    keep = sizes > settings.muscle_core_ml * 1000
+    keep = np.zeros(n + 1, dtype=bool)
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
-        if keep[label] or box is None:
-            continue
         extent = [(s.stop - s.start) * mm for s, mm in zip(box, crop.spacing, strict=True)]
         at_edge = any(s.start == 0 or s.stop == size for s, size in zip(box, labels.shape, strict=True))
         keep[label] = max(extent) > settings.muscle_core_length_mm or at_edge
-    keep[0] = False
-    grown = morphology.dilate(keep[labels], settings.muscle_core_mm + max(crop.spacing), crop.spacing)
+        if sizes[label] > settings.muscle_core_ml * 1000 and not keep[label]:
+            radius = float(depth[box][labels[box] == label].max()) - settings.muscle_core_mm
+            keep[label] = 4 / 3 * np.pi * radius**3 < settings.node_core_ballness * sizes[label]
+    grown = morphology.dilate(np.asarray(keep[labels]), settings.muscle_core_mm + max(crop.spacing), crop.spacing)
     return np.asarray((grown & inside) | crop.walls)
 
 
@@ -111,7 +111,7 @@ def _with_hila(islands: BoolArray, crop: SideCrop, settings: LocateSettings) -> 
             labels, n = ndimage.label(holes)
             keep = np.bincount(labels.ravel(), minlength=n + 1) * area <= settings.max_hole_area_mm2
             keep[0] = False
-            filled[z] |= keep[labels]
+            filled[z] |= np.asarray(keep[labels])
     return filled
 
 
@@ -120,4 +120,4 @@ def _small_holes(mask: BoolArray, max_voxels: float) -> BoolArray:
     labels, n = morphology.components(~mask)
     keep = np.bincount(labels.ravel(), minlength=n + 1) <= max_voxels
     keep[0] = False
-    return np.asarray(keep[labels])
+    return np.asarray(np.asarray(keep[labels]))
