@@ -96,6 +96,8 @@ def test_round_trip(atlas, tmp_path):
         again = reading.meshes[mesh.name]
         assert np.array_equal(again.faces, mesh.faces)
         assert np.abs(again.vertices_xyz_mm - mesh.vertices_xyz_mm).max() < 1e-3
+    assert reading.atlas.links == atlas.links
+    assert reading.atlas.geometry.is_same_grid(atlas.geometry)
 
 
 def test_equal_atlases_give_equal_bytes(atlas, tmp_path):

@@ -10,17 +10,17 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from axilla.atlas import Atlas, Mesh
+from axilla.atlas import Atlas, Mesh, NodeLink
 from axilla.errors import InputRefusedError
 from axilla.io.files import write_bytes, write_json
-from axilla.volume import FloatArray
+from axilla.volume import FloatArray, Geometry
 
 SCHEMA = 1
 """Schema number of ``atlas.json``."""
@@ -67,6 +67,20 @@ class AtlasReading:
 
     meshes: Mapping[str, Mesh]
     description: Mapping[str, Any]
+
+    @property
+    def atlas(self) -> Atlas:
+        """The atlas that was written (vertices in single precision)."""
+        grid = Geometry(**{name: _tuples(value) for name, value in self.description["ct_grid"].items()})
+        names = [field.name for field in fields(NodeLink)]
+        links = [NodeLink(**{name: _tuples(node[name]) for name in names}) for node in self.description["nodes"]]
+        warnings = tuple(self.description["warnings"])
+        return Atlas(grid, tuple(self.meshes.values()), tuple(links), self.description["is_synthetic"], warnings)
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as tuples."""
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def write_atlas(atlas: Atlas, folder: Path, groups: Mapping[str, int] | None = None) -> None:

@@ -14,7 +14,7 @@ from axilla.anatomy import find_anatomy
 from axilla.anatomy.context import context_masks
 from axilla.atlas import Atlas, build_atlas
 from axilla.errors import AxillaError, InputRefusedError
-from axilla.figures import SMALL, Drawing, node_picture, overview
+from axilla.figures import SMALL, node_picture
 from axilla.io.atlas import write_atlas
 from axilla.io.dicom import read_series, scan
 from axilla.io.files import write_json
@@ -145,9 +145,9 @@ def run_case(task: CaseTask) -> str:
         volume = _read_chosen(task.series)
         located = locate_nodes(volume, task.settings)
         table = measure(located, task.settings, task.patient_id)
-        atlas = build(located, task.settings)
-        write_located(located, atlas, task.folder)
-        write_pictures(_pictures(located, atlas), task.folder / "pictures")
+        write_located(located, build(located, task.settings), task.folder)
+        pictures = [node_picture(volume, located.segmentation, node, settings=SMALL) for node in located.nodes]
+        write_pictures(pictures, task.folder / "pictures")
         write_measured(table, located, task.folder / "features.parquet")
         write_json(task.folder / "ct.json", describe_ct(located))
     except AxillaError as error:
@@ -163,12 +163,6 @@ def _read_chosen(series: SeriesRow) -> Volume:
     if len(found) != 1:
         raise InputRefusedError("The chosen series is no longer among its files; import them anew.")
     return read_series(found[0])
-
-
-def _pictures(located: Located, atlas: Atlas) -> list[Drawing]:
-    """The atlas, then every node."""
-    nodes = [node_picture(located.volume, located.segmentation, node, settings=SMALL) for node in located.nodes]
-    return [*([overview(atlas)] if atlas.meshes else []), *nodes]
 
 
 def describe_ct(located: Located) -> dict[str, Any]:

@@ -19,8 +19,10 @@ from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
 
 
-def import_study(sources: Sequence[Path], root: Path, clinical: Path | None = None, *, progress: Progress = silent) -> Outcome:
-    """Catalog the sources into a study.
+def import_study(
+    sources: Sequence[Path], root: Path, clinical: Path | None = None, *, title: str = "", progress: Progress = silent
+) -> Outcome:
+    """Catalog the sources into a study; `title` (default: the folder's name) is what a new ``study.toml`` calls it.
 
     Raises
     ------
@@ -36,7 +38,7 @@ def import_study(sources: Sequence[Path], root: Path, clinical: Path | None = No
             f"No DICOM image was found in {', '.join(map(str, sources))} ({len(catalog.unread)} other files)."
         )
     found = _by_hospital_id(catalog)
-    folder = StudyFolder.create(root)
+    folder = StudyFolder.create(root, title)
     key = _pseudonyms(folder.read_key(), [*sheet, *found])
     with folder.database() as database:
         known = {patient.patient_id: patient for patient in database.patients()}

@@ -1,4 +1,4 @@
-"""The pictures a patient's stage leaves for the study's report: the atlas and every node, each with its text."""
+"""The pictures a patient's stage leaves for the study's report: every node, with its text."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def predict_ct(
     judged = _judge(model, table, located, settings, allow_synthetic_model)
     atlas = build(located, settings, progress)
     progress("write report", 0, 1)
-    page = _report(reading, located, atlas, model, judged, settings)
+    page = _report(reading, located, atlas, model, judged, settings, mask is not None)
     is_synthetic = volume.acquisition.is_synthetic or (model.provenance.is_synthetic and not judged.withheld)
     write_located(located, atlas, out, judged.groups)
     write_measured(table, located, out / "features.csv")
@@ -139,7 +139,15 @@ def _judge(model: Model, table: FeatureTable, located: Located, settings: CaseSe
     return _Judged(predictions, patients, withheld)
 
 
-def _report(reading: CTReading, located: Located, atlas: Atlas, model: Model, judged: _Judged, settings: CaseSettings) -> str:
+def _report(
+    reading: CTReading,
+    located: Located,
+    atlas: Atlas,
+    model: Model,
+    judged: _Judged,
+    settings: CaseSettings,
+    has_given_mask: bool,
+) -> str:
     volume, nodes, groups = located.volume, located.nodes, judged.groups
     pictures = {node.node_id: node_picture(volume, located.segmentation, node, groups.get(node.node_id)) for node in nodes}
     return render_prediction(
@@ -159,6 +167,7 @@ def _report(reading: CTReading, located: Located, atlas: Atlas, model: Model, ju
             settings={name: plain_settings(getattr(settings, name)) for name in ("locate", "radiomics", "atlas")},
             versions=versions(),
             patient_id=PSEUDONYM,
+            has_given_mask=has_given_mask,
         )
     )
 

@@ -23,8 +23,10 @@ from axilla.figures import (
     flow_diagram,
     group_profile,
     node_level,
+    overview,
     patient_level,
 )
+from axilla.io.atlas import read_atlas
 from axilla.io.files import write_bytes, write_text
 from axilla.io.study import StudyFolder
 from axilla.model import Model, model_to_dict
@@ -73,19 +75,18 @@ def versions() -> dict[str, str]:
 
 def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
     """``figures/`` (SVG, and beside each the numbers it shows) and ``report/index.html``."""
-    figures = _figures(results)
+    figures = {**_figures(results), OVERVIEW: _overview(folder, results)}
     for drawing in figures.values():
         write_bytes(folder.figures / drawing.file_name, drawing.data)
         write_text(folder.figures / f"{drawing.name}.csv", drawing.numbers_csv())
     pictures = {p.patient_id: read_pictures(folder.patient(p.patient_id) / "pictures") for p in results.finished}
-    overviews = [drawing for drawings in pictures.values() for drawing in drawings if drawing.name == OVERVIEW]
     report = StudyReport(
         title=results.title,
         results=results.evaluation.to_dict(),
         patients=tuple(_entries(results, pictures)),
         cohorts=_cohort_frame(results),
         baseline=baseline_table(results.cohort),
-        figures={**figures, **({"overview": overviews[0]} if overviews else {})},
+        figures=figures,
         characterization=group_profile(results.model.group_means),
         model=model_to_dict(results.model),
         settings=_settings(results.settings),
@@ -112,6 +113,15 @@ def _figures(results: StudyResults) -> dict[str, Drawing]:
         "node_level": node_level(evaluation["node_level"], results.evaluation.nodes),
         "patient_level": patient_level({k: v for k, v in evaluation["patient_level"].items() if k != "all"}),
     }
+
+
+def _overview(folder: StudyFolder, results: StudyResults) -> Drawing:
+    """The atlas of one patient, as an example: the first of the training cohort."""
+    patient = next((p for p in results.finished if p.role == "training"), results.finished[0])
+    given = results.predictions[results.predictions["patient_id"] == patient.patient_id].dropna(subset=["group"])
+    groups = dict(zip(given["node_id"], given["group"].astype(int), strict=True))
+    drawing = overview(read_atlas(folder.patient(patient.patient_id)).atlas, groups)
+    return replace(drawing, name=OVERVIEW, alt=f"{patient.patient_id}: {drawing.alt}")
 
 
 def _grouped(results: StudyResults, role: str) -> GroupedNodes:
@@ -187,7 +197,7 @@ def _entries(results: StudyResults, pictures: Mapping[str, Sequence[Drawing]]) -
                 n_nodes=int(row["n_nodes"]),
                 n_not_evaluable=int(row["n_not_evaluable"]),
                 warnings=tuple(part for part in row["warnings"].split("; ") if part),
-                pictures=tuple(drawing for drawing in pictures[name] if drawing.name != OVERVIEW),
+                pictures=tuple(pictures[name]),
             )
         )
     return sorted(entries, key=lambda entry: entry.patient_id)
