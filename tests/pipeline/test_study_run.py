@@ -186,3 +186,19 @@ def test_validation_data_moves_no_bit_of_the_model(finished, tmp_path: Path) -> 
     assert (study / "model" / "model.json").read_bytes() == (finished.study / "model" / "model.json").read_bytes()
     before = pd.read_csv(finished.study / "results" / "predictions.csv")["score"]
     assert not np.allclose(pd.read_csv(study / "results" / "predictions.csv")["score"], before, equal_nan=True)
+
+
+@pytest.mark.browser
+def test_the_report_opens_in_a_browser_with_every_picture(finished, chromium) -> None:
+    page = chromium.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: asked.append(f"error: {error}"))
+    page.goto((finished.study / "report" / "index.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    widths = page.evaluate("Promise.all([...document.images].map(async i => { await i.decode(); return i.naturalWidth }))")
+    nodes = pd.read_csv(finished.study / "results" / "nodes.csv")
+    assert len(widths) >= len(nodes) + 5
+    assert min(widths) > 20
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    page.close()
