@@ -58,6 +58,8 @@ def settings() -> str:
         reasons = _field_docs(cls)
         for field in dataclasses.fields(cls):
             default = field.default if field.default is not dataclasses.MISSING else field.default_factory()
+            if dataclasses.is_dataclass(default):
+                continue  # a section of its own
             text = " ".join(reasons.get(field.name, "").split()).replace("|", "\\|")
             lines.append(f"| `{field.name}` | `{_plain(default)}` | {text} |")
         lines.append("")

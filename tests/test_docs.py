@@ -47,6 +47,7 @@ def test_generated_pages_are_current() -> None:
 def test_every_setting_says_what_and_why(section: str) -> None:
     page = (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
     rows = page.split(f"## `[settings.{section}]`", 1)[1].split("\n## ", 1)[0]
-    for field in dataclasses.fields(SETTINGS[section]):
+    own = [f for f in dataclasses.fields(SETTINGS[section]) if not dataclasses.is_dataclass(getattr(SETTINGS[section](), f.name))]
+    for field in own:
         row = next(line for line in rows.splitlines() if line.startswith(f"| `{field.name}` |"))
         assert len(row.rsplit("|", 2)[1].strip()) > 15, field.name

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from axilla.anatomy import AnatomySettings
 from axilla.atlas import AtlasSettings
 from axilla.errors import InvalidValueError
 from axilla.io.study import StudyDecisions
@@ -57,11 +58,13 @@ class StudySettings:
         """
         decisions.check_sections(SETTINGS)
         chosen = {name: decisions.apply(name, make()) for name, make in SETTINGS.items()}
-        case = CaseSettings(**{name: chosen.pop(name) for name in ("locate", "radiomics", "atlas")})
+        located = replace(chosen.pop("locate"), anatomy=chosen.pop("anatomy"))
+        case = CaseSettings(locate=located, radiomics=chosen.pop("radiomics"), atlas=chosen.pop("atlas"))
         return cls(case=case, **chosen)
 
 
 SETTINGS: Mapping[str, type[Any]] = {
+    "anatomy": AnatomySettings,
     "locate": LocateSettings,
     "radiomics": RadiomicsSettings,
     "atlas": AtlasSettings,
