@@ -14,6 +14,7 @@ from axilla.io.study import StudyDecisions
 from axilla.locate import LocateSettings
 from axilla.model import ModelSettings, PatientRule, PredictSettings
 from axilla.radiomics import RadiomicsSettings
+from axilla.segment import SegmentSettings
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,14 @@ class StudySettings:
         """
         decisions.check_sections(SETTINGS)
         chosen = {name: decisions.apply(name, make()) for name, make in SETTINGS.items()}
-        located = replace(chosen.pop("locate"), anatomy=chosen.pop("anatomy"))
+        located = replace(chosen.pop("locate"), anatomy=chosen.pop("anatomy"), segment=chosen.pop("segment"))
         case = CaseSettings(locate=located, radiomics=chosen.pop("radiomics"), atlas=chosen.pop("atlas"))
         return cls(case=case, **chosen)
 
 
 SETTINGS: Mapping[str, type[Any]] = {
     "anatomy": AnatomySettings,
+    "segment": SegmentSettings,
     "locate": LocateSettings,
     "radiomics": RadiomicsSettings,
     "atlas": AtlasSettings,
