@@ -16,6 +16,9 @@ DistanceMap = npt.NDArray[np.float32]
 _OTHER_SLICE_MM = 1e4
 """Slice distance that keeps a distance map within its own slice: larger than any body."""
 
+_MOST_ROWS = 400
+"""Balls of more rows than this are dilated through a distance map, whose cost does not grow with the radius."""
+
 
 def distance_to(mask: BoolArray, spacing_zyx_mm: TripleFloat, in_plane: bool = False) -> DistanceMap:
     """Distance of every voxel center to the nearest voxel center of `mask`, mm; infinite where there is none.
@@ -44,12 +47,51 @@ def distance_to(mask: BoolArray, spacing_zyx_mm: TripleFloat, in_plane: bool = F
 
 def dilate(mask: BoolArray, radius_mm: float, spacing_zyx_mm: TripleFloat, in_plane: bool = False) -> BoolArray:
     """Voxels within `radius_mm` of the mask (a disk in each slice if `in_plane`)."""
-    return np.asarray(distance_to(mask, spacing_zyx_mm, in_plane) <= radius_mm)
+    rows = _ball_rows(radius_mm, spacing_zyx_mm, in_plane)
+    if len(rows) > _MOST_ROWS:
+        return np.asarray(distance_to(mask, spacing_zyx_mm, in_plane) <= radius_mm)
+    return _dilated_by_rows(mask, rows)
+
+
+def _ball_rows(radius_mm: float, spacing_zyx_mm: TripleFloat, in_plane: bool) -> list[tuple[int, int, int]]:
+    """A ball as rows along x: half length in voxels and place ``(half, dz, dy)``, shortest rows first."""
+    dz, dy, dx = spacing_zyx_mm
+    limit = radius_mm**2 * (1 + 1e-6)
+    reach_z = 0 if in_plane else int(radius_mm * (1 + 1e-6) / dz)
+    reach_y = int(radius_mm * (1 + 1e-6) / dy)
+    rows = []
+    for z in range(-reach_z, reach_z + 1):
+        for y in range(-reach_y, reach_y + 1):
+            left = limit - (z * dz) ** 2 - (y * dy) ** 2
+            if left >= 0:
+                rows.append((int(np.sqrt(left) / dx), z, y))
+    return sorted(rows)
+
+
+def _dilated_by_rows(mask: BoolArray, rows: list[tuple[int, int, int]]) -> BoolArray:
+    """Union of the mask moved to every voxel of a ball; for small balls several times faster than a distance map."""
+    mask = np.ascontiguousarray(mask)
+    wide, half = mask.copy(), 0
+    result = np.zeros_like(mask)
+    for length, z, y in rows:
+        while half < length:
+            half += 1
+            wide[:, :, half:] |= mask[:, :, :-half]
+            wide[:, :, :-half] |= mask[:, :, half:]
+        target = (_shifted(z, mask.shape[0]), _shifted(y, mask.shape[1]))
+        source = (_shifted(-z, mask.shape[0]), _shifted(-y, mask.shape[1]))
+        result[target] |= wide[source]
+    return result
+
+
+def _shifted(step: int, size: int) -> slice:
+    """The part of an axis that receives values from `step` voxels before it."""
+    return slice(min(max(step, 0), size), max(min(size, size + step), 0))
 
 
 def erode(mask: BoolArray, radius_mm: float, spacing_zyx_mm: TripleFloat, in_plane: bool = False) -> BoolArray:
     """Voxels of the mask farther than `radius_mm` from every voxel outside it; the array's border is no outside."""
-    return np.asarray(distance_to(~mask, spacing_zyx_mm, in_plane) > radius_mm)
+    return np.asarray(~dilate(~mask, radius_mm, spacing_zyx_mm, in_plane))
 
 
 def opened(mask: BoolArray, radius_mm: float, spacing_zyx_mm: TripleFloat, in_plane: bool = False) -> BoolArray:
@@ -104,15 +146,20 @@ def hull_slices(mask: BoolArray) -> BoolArray:
     angles = np.arange(64) * (2 * np.pi / 64)
     normals = np.stack([np.sin(angles), np.cos(angles)])
     hull = np.zeros_like(mask)
+    normal_y, normal_x = normals[:, :, None]
+    is_flat = np.abs(normal_x) < 1e-9
+    divisor = np.where(is_flat, 1.0, normal_x)
     for z in np.flatnonzero(mask.any(axis=(1, 2))):
         box = bounding_box(mask[z : z + 1])
         rows, columns = np.nonzero(mask[z])
-        support = (np.stack([rows, columns], axis=1) @ normals).max(axis=0)
-        y, x = np.mgrid[box[1], box[2]]
-        inside = np.ones(y.shape, dtype=bool)
-        for normal_y, normal_x, limit in zip(*normals, support, strict=True):
-            inside &= y * normal_y + x * normal_x <= limit + 1e-9
-        hull[z, box[1], box[2]] = inside
+        limit = (np.stack([rows, columns], axis=1) @ normals).max(axis=0)[:, None] + 1e-9
+        y, x = np.arange(box[1].start, box[1].stop), np.arange(box[2].start, box[2].stop)
+        left = limit - normal_y * y
+        crossing = left / divisor
+        last = np.where(normal_x > 0, np.where(is_flat, np.inf, crossing), np.inf).min(axis=0)
+        first = np.where(normal_x < 0, np.where(is_flat, -np.inf, crossing), -np.inf).max(axis=0)
+        is_row = ~(is_flat & (left < 0)).any(axis=0)
+        hull[z, box[1], box[2]] = is_row[:, None] & (x >= first[:, None]) & (x <= last[:, None])
     return hull
 
 

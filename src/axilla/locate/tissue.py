@@ -74,8 +74,7 @@ def _doubled(mask: BoolArray, shape: tuple[int, ...]) -> BoolArray:
 def _muscle(soft: BoolArray, crop: SideCrop, settings: LocateSettings) -> BoolArray:
     """Large cores a ball fits into, grown back to their surface; node-sized cores stay outside even where they touch."""
     inside = soft | crop.walls
-    depth = morphology.distance_to(~inside, crop.spacing)
-    labels, n = morphology.components(depth > settings.muscle_core_mm)
+    labels, n = morphology.components(morphology.erode(inside, settings.muscle_core_mm, crop.spacing))
     sizes = np.bincount(labels.ravel(), minlength=n + 1) * crop.voxel_mm3
     keep = np.zeros(n + 1, dtype=bool)
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
@@ -83,7 +82,8 @@ def _muscle(soft: BoolArray, crop: SideCrop, settings: LocateSettings) -> BoolAr
         at_edge = any(s.start == 0 or s.stop == size for s, size in zip(box, labels.shape, strict=True))
         keep[label] = max(extent) > settings.muscle_core_length_mm or at_edge
         if sizes[label] > settings.muscle_core_ml * 1000 and not keep[label]:
-            radius = float(depth[box][labels[box] == label].max()) - settings.muscle_core_mm
+            core = np.pad(labels[box] == label, 1)
+            radius = float(morphology.distance_to(~core, crop.spacing).max())
             keep[label] = 4 / 3 * np.pi * radius**3 < settings.node_core_ballness * sizes[label]
     grown = morphology.dilate(np.asarray(keep[labels]), settings.muscle_core_mm + max(crop.spacing), crop.spacing)
     return np.asarray((grown & inside) | crop.walls)
