@@ -19,7 +19,8 @@ from axilla.phantom.tissue import NECROSIS_HU
 from axilla.volume import TripleFloat
 
 Kind = Literal["solid", "ring", "crescent", "necrotic"]
-Contact = Literal["free", "touching"]
+Contact = Literal["free", "touching", "matted"]
+"""Lying free in fat; against muscle, chest wall or a vessel; grown together with another node."""
 
 _BUMP_REACH = 0.2
 """Largest relative deviation of an outline from its ellipsoid: four bumps of at most 0.045."""
@@ -65,15 +66,23 @@ class NodeStyle:
     ratio_range: tuple[float, float]
     hilum_share: float
     cortex_hu: tuple[float, float]
+    cortex_mm: tuple[float, float]
+    """Cortex thickness where there is a hilum: median, and geometric SD."""
     cortex_share: tuple[float, float]
-    """Cortex thickness as a share of the short half axis, lowest and highest, where there is a hilum."""
+    """The same, as a share of the short half axis: lowest and highest."""
     heterogeneity_hu: tuple[float, float]
     necrosis_share: float
+    contact_shares: tuple[float, float]
+    """Shares of touching and of matted nodes."""
 
 
 STYLES = {
-    "benign": NodeStyle(9.0, 1.5, (0.57, 0.10), (0.38, 0.90), 0.80, (75.0, 15.0), (0.25, 0.70), (2.0, 8.0), 0.0),
-    "metastatic": NodeStyle(14.0, 1.5, (0.76, 0.12), (0.42, 0.98), 0.25, (95.0, 22.0), (0.50, 0.90), (4.0, 16.0), 0.15),
+    "benign": NodeStyle(
+        9.0, 1.5, (0.57, 0.10), (0.38, 0.90), 0.80, (75.0, 15.0), (1.9, 1.45), (0.25, 0.75), (2.0, 8.0), 0.0, (0.45, 0.05)
+    ),
+    "metastatic": NodeStyle(
+        14.0, 1.5, (0.76, 0.12), (0.42, 0.98), 0.25, (95.0, 22.0), (3.6, 1.5), (0.50, 0.90), (4.0, 16.0), 0.15, (0.45, 0.25)
+    ),
 }
 
 LEVEL_SHARES = {"I": 0.748, "II": 0.171, "III": 0.081}
@@ -87,18 +96,20 @@ def plan_node(side: str, status: str, rng: np.random.Generator, size_factor: flo
     """Draw one node of a class; `size_factor` shrinks the metastases of clinically negative patients."""
     style = STYLES[status]
     level = str(rng.choice(list(LEVEL_SHARES), p=list(LEVEL_SHARES.values())))
-    long = style.long_median_mm * size_factor * style.long_gsd ** rng.normal()
+    is_hilar, is_ring = rng.uniform() < style.hilum_share, rng.uniform() < 0.45
+    longer = 1.0 if not is_hilar else 0.92 if is_ring else 1.1
+    long = style.long_median_mm * size_factor * longer * style.long_gsd ** rng.normal()
     ratio = float(np.clip(rng.normal(*style.ratio), *style.ratio_range))
     long = float(np.clip(long, MIN_SHORT_AXIS_MM / ratio, MAX_LONG_MM[level]))
     ratio = max(ratio, MIN_SHORT_AXIS_MM / long)
     short = long * ratio
     middle = long * ratio ** rng.uniform(0.35, 0.85)
-    share = rng.uniform(*style.cortex_share)
-    draw = rng.uniform()
-    has_hilum = rng.uniform() < style.hilum_share and (1 - share) * short > 1.2
+    cortex = style.cortex_mm[0] * style.cortex_mm[1] ** rng.normal()
+    share = float(np.clip(2 * cortex / short, *style.cortex_share))
+    is_hilar = is_hilar and (1 - share) * short > 1.2
     kind: Kind = "solid"
-    if has_hilum:
-        kind = "ring" if draw < 0.45 else "crescent"
+    if is_hilar:
+        kind = "ring" if is_ring else "crescent"
     elif rng.uniform() < style.necrosis_share / (1 - style.hilum_share) and short > 7:
         kind = "necrotic"
     return NodePlan(
@@ -107,11 +118,16 @@ def plan_node(side: str, status: str, rng: np.random.Generator, size_factor: flo
         status=status,
         kind=kind,
         axes_mm=(long, float(middle), float(short)),
-        cortex_mm=float(share * short / 2) if has_hilum else float(short / 2),
+        cortex_mm=share * short / 2 if is_hilar else float(short / 2),
         cortex_hu=float(np.clip(rng.normal(*style.cortex_hu), 35, 170)),
         heterogeneity_hu=float(rng.uniform(*style.heterogeneity_hu)),
-        contact="touching" if rng.uniform() < 0.35 else "free",
+        contact=_draw_contact(style, rng),
     )
+
+
+def _draw_contact(style: NodeStyle, rng: np.random.Generator) -> Contact:
+    draw, (touching, matted) = rng.uniform(), style.contact_shares
+    return "touching" if draw < touching else "matted" if draw < touching + matted else "free"
 
 
 @dataclass(frozen=True)
@@ -129,6 +145,8 @@ class NodeShape:
     hilum_semi: Float64
     waves: Float64
     """(m, 4): texture wave vectors (3, rad/mm) and phases."""
+    bend: Float64
+    """Curvature of the long axis, 1/mm, toward the middle and the short axis: beans, and C-shapes round their hilum."""
 
     @property
     def semi_mm(self) -> Float64:
@@ -139,14 +157,28 @@ class NodeShape:
         """Points ``(n, 3)`` on the outline, patient xyz."""
         directions = sphere(n)
         radius = 1 + self._bump(directions)
-        return (directions * radius[:, None] * self.semi_mm) @ self.rotation.T + self.center_xyz_mm
+        return self.to_patient(directions * radius[:, None] * self.semi_mm)
+
+    def to_patient(self, local: Float64) -> Float64:
+        """Patient points ``(..., 3)`` of points given in the straightened node's axes."""
+        bent = local.copy()
+        bent[..., 1:] += self._sag(local[..., :1])
+        return np.asarray(bent @ self.rotation.T + self.center_xyz_mm)
+
+    def _to_local(self, points_xyz_mm: Float64) -> Float64:
+        local = (points_xyz_mm - self.center_xyz_mm) @ self.rotation
+        local[:, 1:] -= self._sag(local[:, :1])
+        return np.asarray(local)
+
+    def _sag(self, along: Float64) -> Float64:
+        return np.asarray(self.bend * (along**2 - 0.3 * self.semi_mm[0] ** 2))
 
     def _bump(self, directions: Float64) -> Float64:
         return np.asarray((self.bumps[:, 4] * np.cos(directions @ self.bumps[:, :3].T + self.bumps[:, 3])).sum(axis=-1))
 
     def evaluate(self, points_xyz_mm: Float64) -> tuple[npt.NDArray[np.bool_], Float64]:
         """Whether points ``(n, 3)`` are inside, and how much of each is hilum or necrosis (0-1)."""
-        local = (points_xyz_mm - self.center_xyz_mm) @ self.rotation
+        local = self._to_local(points_xyz_mm)
         scaled = local / self.semi_mm
         radius = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
         inside = radius < 1 - _BUMP_REACH
@@ -176,19 +208,24 @@ def shape_node(plan: NodePlan, center: Float64, rng: np.random.Generator) -> Nod
     semi = np.asarray(plan.axes_mm) / 2
     bumps = np.column_stack([rng.normal(0, 1.9, (4, 3)), rng.uniform(0, 2 * np.pi, 4), rng.uniform(0.015, 0.045, 4)])
     center_local, hilum = np.zeros(3), np.ones(3)
+    bend = np.zeros(2)
+    bend[int(rng.integers(2))] = rng.normal(0, 0.12)
     if plan.kind in ("ring", "crescent"):
         hilum = np.maximum(semi - plan.cortex_mm, 0.35)
         if plan.kind == "ring":
             center_local = rng.uniform(-0.2, 0.2, 3) * plan.cortex_mm
         else:
-            axis = 1 if rng.uniform() < 0.6 else 2
-            center_local[axis] = rng.choice([-1, 1]) * rng.uniform(1.0, 1.8) * plan.cortex_mm
-            hilum[axis] = semi[axis] - 0.4 * plan.cortex_mm
+            axis = 1 if rng.uniform() < 0.7 else 2
+            opening = rng.choice([-1, 1])
+            center_local[axis] = opening * rng.uniform(1.0, 1.8) * plan.cortex_mm
+            hilum[axis] = semi[axis] - 0.3 * plan.cortex_mm
+            bend[:] = 0.0
+            bend[axis - 1] = opening * rng.uniform(0.15, 0.5)
     elif plan.kind == "necrotic":
         hilum = semi * rng.uniform(0.35, 0.6)
         center_local = rng.uniform(-0.2, 0.2, 3) * semi
     waves = np.column_stack([rng.normal(0, 2 * np.pi / 7.0, (7, 3)) / np.sqrt(3) * 1.4, rng.uniform(0, 2 * np.pi, 7)])
-    return NodeShape(plan, center, random_rotation(rng), bumps, center_local, hilum, waves)
+    return NodeShape(plan, center, random_rotation(rng), bumps, center_local, hilum, waves, bend / semi[0])
 
 
 def sphere(n: int) -> Float64:

@@ -14,7 +14,7 @@ import numpy as np
 from axilla.errors import InvalidValueError
 from axilla.phantom.frame import Float64, Frame
 from axilla.phantom.limb import PECTORALIS_MINOR
-from axilla.phantom.nodes import NodePlan, NodeShape, shape_node
+from axilla.phantom.nodes import NodePlan, NodeShape, random_rotation, shape_node
 from axilla.phantom.shapes import Capsules, Field, Float32, Tube
 
 _BOX_UYZ = {
@@ -30,8 +30,15 @@ _GRID_MM = 2.0
 _LATERAL_LIMIT_MM = 116.0
 """u + 0.9 y beyond this lies behind or lateral to latissimus: fat of the arm, not of the axilla."""
 
+_LEAST_ROOM_MM = 1.3
 _CANDIDATES = 9000
 _TRIES = 60
+_PRESSED_MM, _NEAR_MM = -0.6, 0.5
+"""A touching node's outline reaches at most this far into the obstacle, and comes at least this near."""
+
+_OVERLAP_MM = 0.4
+"""Matted nodes share this much, so that no fat is left between them."""
+
 _SHRINK = 0.88
 _SMALLEST_MM = 2.6
 
@@ -111,8 +118,9 @@ def _pool(level: str, side: str, frame: Frame, obstacles: Obstacles, rng: np.ran
     points = frame.side(reference, side)
     here = np.array(level_of(frame, side, points)) == level
     points = points[here]
+    points = points[obstacles.solids.at(points) > _LEAST_ROOM_MM]
     clear = obstacles.clearance(points)
-    keep = clear > 1.3
+    keep = clear > _LEAST_ROOM_MM
     return points[keep], clear[keep]
 
 
@@ -131,6 +139,9 @@ def _place(
             shape = _try_places(plan, points, clear, others, obstacles, rng)
             if shape is not None:
                 return shape
+            if plan.contact != "free":
+                plan = wanted = replace(plan, contact="touching" if plan.contact == "matted" else "free")
+                continue
             long, middle, short = (_SHRINK * a for a in plan.axes_mm)
             if short < _SMALLEST_MM:
                 break
@@ -143,11 +154,13 @@ def _place(
 def _try_places(
     plan: NodePlan, points: Float64, clear: Float64, others: list[NodeShape], obstacles: Obstacles, rng: np.random.Generator
 ) -> NodeShape | None:
+    if plan.contact == "matted":
+        return _try_beside(plan, others, obstacles, rng)
     half = plan.axes_mm[2] / 2
-    least = half * 0.9 + (0.0 if plan.contact == "touching" else 0.8)
-    fits = np.flatnonzero(clear > least)
-    if plan.contact == "touching":
-        near = np.flatnonzero((clear > least) & (clear < half + 3.0))
+    is_touching = plan.contact == "touching"
+    fits = np.flatnonzero(clear > half * 0.9 + (0.0 if is_touching else 0.8))
+    if is_touching:
+        near = np.flatnonzero((clear > half * 0.85) & (clear < half + 2.0))
         fits = near if len(near) > 5 else fits
     if not len(fits):
         return None
@@ -157,11 +170,36 @@ def _try_places(
             continue
         surface = shape.surface(64)
         margin = float(obstacles.clearance(surface).min())
-        if margin < (-0.25 if plan.contact == "touching" else 0.6):
+        if not (_PRESSED_MM < margin < _NEAR_MM if is_touching else margin > 0.6):
             continue
         if all(_apart(shape, surface, other) for other in others):
             return shape
     return None
+
+
+def _try_beside(plan: NodePlan, others: list[NodeShape], obstacles: Obstacles, rng: np.random.Generator) -> NodeShape | None:
+    """A place where the node is pressed against one already placed and against no other."""
+    if not others:
+        return None
+    for _ in range(_TRIES):
+        mate = others[int(rng.integers(len(others)))]
+        way = random_rotation(rng)[:, 0]
+        contact = mate.center_xyz_mm + way * _reach(mate, way)
+        shape = shape_node(plan, contact, rng)
+        shape = replace(shape, center_xyz_mm=contact + way * (_reach(shape, -way) - _OVERLAP_MM))
+        surface = shape.surface(64)
+        if float(obstacles.clearance(surface).min()) < _PRESSED_MM:
+            continue
+        if mate.evaluate(surface)[0].mean() < 0.15 and all(o is mate or _apart(shape, surface, o) for o in others):
+            return shape
+    return None
+
+
+def _reach(shape: NodeShape, way: Float64) -> float:
+    """From a node's center to its outline in one direction."""
+    steps = np.linspace(0.2, 1.3, 45) * shape.semi_mm[0]
+    inside = shape.evaluate(shape.center_xyz_mm + steps[:, None] * way)[0]
+    return float(steps[inside].max(initial=0.2 * shape.semi_mm[0]))
 
 
 def _apart(shape: NodeShape, surface: Float64, other: NodeShape) -> bool:

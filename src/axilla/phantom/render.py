@@ -22,15 +22,13 @@ from axilla.phantom.scan import Streaks, average_slices, noise_sd, scan, sub_sli
 from axilla.phantom.scene import Scene, paint_scene
 from axilla.phantom.settings import PHANTOM_VERSION, PhantomSettings
 from axilla.phantom.shapes import Canvas, Float32
+from axilla.phantom.strands import small_vessel_hu
 from axilla.phantom.tissue import FAT_HU, TISSUES
-from axilla.phantom.vessels import twig, twigs_to
+from axilla.phantom.vessels import twigs_to
 from axilla.volume import Acquisition, BoolArray, Geometry, Labels, TripleFloat, Volume
 
 FIELD_CENTER_Y_MM = -22.0
 """Middle of body and couch, reference mm."""
-
-_TWIGS = 26
-"""Small vessels tried in the fat of each axilla; those that would enter a muscle are left out."""
 
 _SAMPLE_MM = 0.6
 """Distance of the points by which a voxel's share of a node is counted."""
@@ -174,14 +172,8 @@ def _add_nodes(
         wanted = tuple(node for node in plan.nodes if node.side == side)
         placed = place_nodes(wanted, side, scene.frame, scene.obstacles[side], rng)
         tubes = scene.vessels[side].all[2:]
-        for index, tube in enumerate(twigs_to([_hilum_point(s) for s in placed], tubes, rng)):
-            canvas.paint_tube(tube, scene.enhancement.vein if index % 2 else scene.enhancement.artery)
-        for _ in range(_TWIGS):
-            start = tubes[rng.integers(len(tubes))].points_xyz_mm
-            origin = start[rng.integers(1, len(start))]
-            tube = twig(origin, origin + rng.normal(0, 15, 3), rng, float(rng.uniform(0.5, 1.0)))
-            if scene.obstacles[side].clearance(tube.points_xyz_mm[-3:]).min() > 0.5:
-                canvas.paint_tube(tube, scene.enhancement.vein)
+        for tube in twigs_to([_hilum_point(s) for s in placed], tubes, rng):
+            canvas.paint_tube(tube, small_vessel_hu(scene.enhancement, rng))
         shapes += sorted(placed, key=lambda s: -s.center_xyz_mm[2])
     segments: list[Segment] = []
     nodes: list[TruthNode] = []
@@ -206,13 +198,13 @@ def _add_nodes(
 def _hilum_point(shape: NodeShape) -> Float64:
     """Where a node's vessel enters."""
     if shape.plan.kind == "crescent":
-        return np.asarray(shape.center_xyz_mm + shape.rotation @ (1.5 * shape.hilum_center))
-    return np.asarray(shape.center_xyz_mm + shape.rotation @ (shape.semi_mm * (0.0, 0.0, 0.9)))
+        return shape.to_patient(1.5 * shape.hilum_center)
+    return shape.to_patient(shape.semi_mm * (0.0, 0.0, 0.9))
 
 
 def _paint_node(canvas: Canvas, count: int, shape: NodeShape, scene: Scene) -> tuple[tuple[int, int, int], BoolArray] | None:
     """Paint a supersampled node; its truth crop on the CT's grid, or None where it has no voxel."""
-    reach = float(shape.semi_mm.max()) * 1.2 + max(canvas.voxel_mm, canvas.dz_mm * count)
+    reach = float(shape.semi_mm.max()) * 1.4 + max(canvas.voxel_mm, canvas.dz_mm * count)
     surface = shape.surface(200)
     low = surface.min(axis=0)[::-1] - canvas.voxel_mm
     high = surface.max(axis=0)[::-1] + canvas.voxel_mm

@@ -100,14 +100,20 @@ class Streaks:
     def shoulders(self, slice_hu: Float32) -> Float32:
         """Horizontal streaks where rays along x cross much bone and tissue."""
         ny, nx = slice_hu.shape
-        path = np.clip(slice_hu + 1000.0, 0, 2500).sum(axis=1) * self._spacing_x / 1000.0
+        path = (np.clip(slice_hu, -1000, 1500).sum(axis=1) + 1000.0 * nx) * self._spacing_x / 1000.0
         excess = np.clip((path - 330.0) / 100.0, 0, 2.0) ** 1.5
         coarse = self._rng.standard_normal((ny, max(3, int(nx * self._spacing_x / 45.0)))).astype(np.float32)
+        result = np.zeros(slice_hu.shape, dtype=np.float32)
+        rows = np.flatnonzero(excess > 0)
+        if not len(rows):
+            return result
         at = np.linspace(0, coarse.shape[1] - 1.001, nx)
         k = at.astype(int)
         f = (at - k).astype(np.float32)
-        streak = coarse[:, k] * (1 - f) + coarse[:, k + 1] * f
-        return np.asarray(streak * (1.2 * self._sd_hu * excess)[:, None] * (slice_hu > -700), dtype=np.float32)
+        streak = coarse[rows[:, None], k] * (1 - f) + coarse[rows[:, None], k + 1] * f
+        strength = (1.2 * self._sd_hu * excess[rows]).astype(np.float32)
+        result[rows] = streak * strength[:, None] * (slice_hu[rows] > -700)
+        return result
 
     def add_rays(
         self, image: Float32, y_mm: Float32, x_mm: Float32, center_yx_mm: Float64, strength_hu: float, height: int

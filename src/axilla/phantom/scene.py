@@ -9,9 +9,11 @@ import numpy as np
 from axilla.phantom import limb, trunk
 from axilla.phantom.body import SKIN_MM, body_field, breast_centers, fat_thickness_mm, paint_table
 from axilla.phantom.frame import SIDE_SIGN, Frame
+from axilla.phantom.packing import pack
 from axilla.phantom.placement import Obstacles
 from axilla.phantom.settings import PhantomSettings
 from axilla.phantom.shapes import Canvas, Field, Texture, Tube
+from axilla.phantom.strands import paint_strands, small_vessel_hu
 from axilla.phantom.tissue import (
     CARTILAGE_HU,
     CORTEX_HU,
@@ -49,15 +51,16 @@ def paint_scene(canvas: Canvas, settings: PhantomSettings, rng: np.random.Genera
     body = body_field(frame, settings, muscles["R"] + muscles["L"], canvas)
     paint_table(canvas, body)
     _paint_body(canvas, settings, frame, body, rng)
-    fields = _paint_muscles(canvas, settings, frame, muscles, enhancement, rng)
+    vessels = {side: axillary_vessels(frame, side, settings.arms, rng) for side in SIDE_SIGN}
+    trunks = {side: (vessels[side].arteries[0], vessels[side].veins[0]) for side in SIDE_SIGN}
+    fields = _paint_muscles(canvas, settings, muscles, _Room(frame, body, trunks), enhancement, rng)
     bones = _paint_scapulae(canvas, settings, frame)
     wall = _paint_thorax(canvas, frame, enhancement, rng)
     _paint_axial_skeleton(canvas, frame)
     _paint_mediastinum(canvas, frame, enhancement)
-    vessels = {side: axillary_vessels(frame, side, settings.arms, rng) for side in SIDE_SIGN}
     obstacles = {}
     for side in SIDE_SIGN:
-        paint_vessels(canvas, vessels[side], side, settings, enhancement)
+        paint_vessels(canvas, vessels[side], side, settings, enhancement, rng)
         tubes = (*vessels[side].all, trunk.clavicle(frame, side), *limb.humerus(frame, side, settings.arms))
         if settings.arms == "down":
             tubes = (*tubes, limb.arm_down(frame, side))
@@ -65,6 +68,7 @@ def paint_scene(canvas: Canvas, settings: PhantomSettings, rng: np.random.Genera
         cover = 3.0 + 0.75 * fat_thickness_mm(settings)
         solids = (*fields[side], *bones[side], wall)
         obstacles[side] = Obstacles.gather(frame, side, solids, (*tubes, *first_ribs), body, cover)
+        paint_strands(canvas, vessels[side].all[2:], obstacles[side], enhancement, rng)
     return Scene(frame, enhancement, vessels, obstacles)
 
 
@@ -96,26 +100,35 @@ def _paint_gland(canvas: Canvas, center: np.ndarray, semi: np.ndarray, density: 
         canvas.blend((k, ys, xs), share.astype(np.float32), GLAND_HU, TISSUES["gland"])
 
 
+@dataclass(frozen=True)
+class _Room:
+    """What the muscles have to share their room with."""
+
+    frame: Frame
+    body: Field
+    trunks: dict[str, tuple[Tube, Tube]]
+
+
 def _paint_muscles(
     canvas: Canvas,
     settings: PhantomSettings,
-    frame: Frame,
     muscles: dict[str, list[limb.Muscle]],
+    room: _Room,
     enhancement: Enhancement,
     rng: np.random.Generator,
 ) -> dict[str, list[Field]]:
     texture = muscle_texture(canvas, rng, float(np.clip(settings.habitus * 0.9 + rng.uniform(-0.1, 0.3), 0, 1)))
     fine, bulges = smooth_noise(canvas, rng, (7.0, 6.0, 6.0)), smooth_noise(canvas, rng, (22.0, 15.0, 15.0))
-    rough = Field(0.8 * fine.values + 1.8 * bulges.values, fine.origin_zyx_mm, fine.spacing_mm)
+    rough = Field(0.7 * fine.values + 2.0 * bulges.values, fine.origin_zyx_mm, fine.spacing_mm)
     heights = canvas.heights_mm()
     fields: dict[str, list[Field]] = {}
     for side, items in muscles.items():
-        fields[side] = []
         if settings.arms == "down":
-            canvas.paint_tube(limb.arm_down(frame, side), enhancement.muscle, TISSUES["muscle"])
-        for muscle in items:
-            field = _roughened(muscle.shape.field(z_range_mm=heights), rough)
-            fields[side].append(field)
+            canvas.paint_tube(limb.arm_down(room.frame, side), enhancement.muscle, TISSUES["muscle"])
+        shapes = [muscle.shape.field(z_range_mm=heights) for muscle in items]
+        cover = 2.0 + 0.6 * fat_thickness_mm(settings)
+        fields[side] = [_roughened(field, rough) for field in pack(shapes, room.body, room.trunks[side], cover)]
+        for field in fields[side]:
             hu = enhancement.muscle + float(rng.normal(0, 2.0))
             canvas.paint_field(field, hu, TISSUES["muscle"], texture=texture)
     return fields
@@ -253,7 +266,9 @@ def _paint_mediastinum(canvas: Canvas, frame: Frame, enhancement: Enhancement) -
     for tube in trunk.veins(frame):
         canvas.paint_tube(tube, enhancement.vein, TISSUES["vein"])
     heart = trunk.heart(frame).field(z_range_mm=canvas.heights_mm())
-    canvas.paint_field(heart, enhancement.heart, TISSUES["heart"])
+    canvas.paint_field(heart, enhancement.muscle + 35.0, TISSUES["heart"])
+    for tube in trunk.heart_chambers(frame):
+        canvas.paint_tube(tube, enhancement.heart, TISSUES["heart"])
     canvas.paint_tube(trunk.esophagus(frame), 45.0, TISSUES["organ"])
     for tube in trunk.arteries(frame):
         canvas.paint_tube(tube, enhancement.artery, TISSUES["artery"])
@@ -262,12 +277,18 @@ def _paint_mediastinum(canvas: Canvas, frame: Frame, enhancement: Enhancement) -
 
 
 def paint_vessels(
-    canvas: Canvas, vessels: AxillaryVessels, side: str, settings: PhantomSettings, enhancement: Enhancement
+    canvas: Canvas,
+    vessels: AxillaryVessels,
+    side: str,
+    settings: PhantomSettings,
+    enhancement: Enhancement,
+    rng: np.random.Generator,
 ) -> None:
-    """Arteries and veins of one axilla; the injected side's trunk vein is dense."""
+    """Arteries and veins of one axilla; the injected side's trunk vein is dense, branches are paler than trunks."""
     injected = settings.injection_side == side
-    for tube in vessels.arteries:
-        canvas.paint_tube(tube, enhancement.artery, TISSUES["artery"])
+    for index, tube in enumerate(vessels.arteries):
+        hu = enhancement.artery if index == 0 else 0.75 * enhancement.artery
+        canvas.paint_tube(tube, hu, TISSUES["artery"])
     for index, tube in reversed(list(enumerate(vessels.veins))):
-        hu = enhancement.injected_vein if injected and index == 0 else enhancement.vein
-        canvas.paint_tube(tube, hu, TISSUES["vein"])
+        trunk_hu = enhancement.injected_vein if injected else enhancement.vein
+        canvas.paint_tube(tube, trunk_hu if index == 0 else small_vessel_hu(enhancement, rng), TISSUES["vein"])

@@ -10,7 +10,7 @@ import numpy as np
 from axilla.errors import InvalidValueError
 from axilla.volume import TripleFloat, TripleInt
 
-PHANTOM_VERSION = "phantom-0"
+PHANTOM_VERSION = "phantom-1"
 """Named in every figure measured on the phantom. Changing pixels for a given seed needs a new version."""
 
 Sex = Literal["female", "male"]

@@ -168,11 +168,10 @@ class _Sweep:
 
     @classmethod
     def over(cls, z_keys: Float64, low_xy: Float64, high_xy: Float64, margin: float, z_range: tuple[float, float]) -> _Sweep:
-        z = np.arange(z_keys[0] - margin, z_keys[-1] + margin + COARSE_MM, COARSE_MM)
+        z = _lattice(z_keys[0] - margin, z_keys[-1] + margin)
         near = z[(z > z_range[0] - 2 * COARSE_MM) & (z < z_range[1] + 2 * COARSE_MM)]
         z = near if len(near) > 1 else z[:2]
-        y = np.arange(low_xy[1], high_xy[1] + COARSE_MM, COARSE_MM)
-        return cls(z, y, np.arange(low_xy[0], high_xy[0] + COARSE_MM, COARSE_MM))
+        return cls(z, _lattice(low_xy[1], high_xy[1]), _lattice(low_xy[0], high_xy[0]))
 
     def points_xy_mm(self) -> Float32:
         """The grid's points in a plane, ``(n, 2)``."""
@@ -185,6 +184,11 @@ class _Sweep:
             flat[k] = np.hypot(np.maximum(flat[k], 0), beyond[k])
         values = flat.reshape(len(self.z_mm), len(self.y_mm), len(self.x_mm))
         return Field(values, np.array([self.z_mm[0], self.y_mm[0], self.x_mm[0]]))
+
+
+def _lattice(low_mm: float, high_mm: float) -> Float64:
+    """Multiples of the coarse spacing from below `low_mm` to above `high_mm`: all coarse grids nest."""
+    return COARSE_MM * np.arange(np.floor(low_mm / COARSE_MM), np.ceil(high_mm / COARSE_MM) + 1)
 
 
 def _at_heights(z_keys: Float64, values: Float64, z: Float64) -> Float64:

@@ -79,15 +79,15 @@ def smooth_noise(
 
 
 def muscle_texture(canvas: Canvas, rng: np.random.Generator, fat_share: float) -> Texture:
-    """Bundles of slightly different HU, parted by thin fatty septa (the zero surfaces of a smooth field)."""
-    septa = smooth_noise(canvas, rng, (11.0, 4.5, 4.5))
-    bundles = smooth_noise(canvas, rng, (9.0, 4.0, 4.0))
+    """Bundles of slightly different HU, parted here and there by faint fatty septa (zero surfaces of a smooth field)."""
+    septa = smooth_noise(canvas, rng, (13.0, 6.0, 6.0))
+    bundles = smooth_noise(canvas, rng, (9.0, 5.0, 5.0))
     codes = np.empty((len(canvas.z_mm), len(canvas.y_mm), len(canvas.x_mm)), dtype=np.int8)
-    depth, width = 14.0 + 40.0 * fat_share, 0.08 + 0.12 * fat_share
+    depth, width = 8.0 + 30.0 * fat_share, 0.06 + 0.08 * fat_share
     for k, z in enumerate(canvas.z_mm):
         zero = septa.on_slice(float(z), canvas.y_mm, canvas.x_mm)
         value = bundles.on_slice(float(z), canvas.y_mm, canvas.x_mm)
-        codes[k] = np.clip(4.0 * value - depth * np.exp(-((zero / width) ** 2)) * (value < 0.9), -110, 60)
+        codes[k] = 3.0 * value - depth * np.clip(1 - (zero / width) ** 2, 0, 1) * np.clip(0.5 - value, 0, 1)
     return lambda k, ys, xs: codes[k, ys, xs].astype(np.float32)
 
 
@@ -99,7 +99,7 @@ def fat_texture(canvas: Canvas, rng: np.random.Generator) -> Texture:
     for k, z in enumerate(canvas.z_mm):
         zero = strands.on_slice(float(z), canvas.y_mm, canvas.x_mm)
         where = patches.on_slice(float(z), canvas.y_mm, canvas.x_mm)
-        codes[k] = np.clip(3.0 * where + np.clip(26 + 22 * where, 0, 70) * np.exp(-((zero / 0.07) ** 2)), -60, 110)
+        codes[k] = 3.0 * where + np.clip(16 + 24 * where, 0, 70) * np.clip(1 - (zero / 0.1) ** 2, 0, 1)
     return lambda k, ys, xs: codes[k, ys, xs].astype(np.float32)
 
 

@@ -210,6 +210,17 @@ def heart(frame: Frame) -> Loft:
     return Loft(*frame.outline(HEART_Z, HEART_XY, "L"))
 
 
+def heart_chambers(frame: Frame) -> list[Tube]:
+    """Blood of both atria and ventricles, inside the wall that :func:`heart` draws."""
+    lines = [
+        ([(44, -54, -122), (54, -78, -150), (58, -92, -168)], [19, 20, 9]),
+        ([(-8, -92, -124), (16, -104, -148), (38, -108, -166)], [14, 15, 8]),
+        ([(-28, -58, -112), (-28, -62, -146)], [17, 18]),
+        ([(-6, -34, -112), (20, -30, -122)], [15, 15]),
+    ]
+    return [Tube.through(frame.warp(points), radii) for points, radii in lines]
+
+
 MEDIASTINUM_Z = np.array([-215, -165, -125, -95, -69, -45, -25, -5, 10], dtype=float)
 MEDIASTINUM_XY = np.array(
     [

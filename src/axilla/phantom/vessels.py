@@ -55,6 +55,9 @@ _BRANCHES = {
     ),
     "thoracoacromial": ([(92, -42, -11), (90, -62, -12), (86, -82, -22), (84, -96, -40)], 1.4),
     "intercostobrachial": ([(112, -46, -34), (126, -56, -34), (142, -62, -32), (158, -62, -24)], 0.9),
+    "subscapular": ([(124, -34, -8), (130, -30, -36), (136, -32, -62), (140, -38, -88)], 1.3),
+    "serratus": ([(121, -46, -30), (119, -44, -58), (121, -46, -86), (124, -50, -118)], 1.1),
+    "thoracoepigastric": ([(132, -50, -14), (140, -66, -36), (146, -72, -66), (146, -78, -104)], 1.0),
     "circumflex": ([(118, -36, -4), (128, -24, -16), (140, -8, -24)], 1.7),
 }
 
@@ -83,8 +86,11 @@ def axillary_vessels(frame: Frame, side: str, arms: str, rng: np.random.Generato
     artery_knots, artery_radii = _ARTERY if raised else _DOWN_ARTERY
     vein_knots, vein_radii = _VEIN if raised else _DOWN_VEIN
     size = rng.normal(1.0, 0.07)
-    arteries = [Tube.through(_wander(frame.side(artery_knots, side), rng, 1.2), np.array(artery_radii) * size)]
-    veins = [Tube.through(_wander(frame.side(vein_knots, side), rng, 1.2), np.array(vein_radii) * size * rng.normal(1.0, 0.08))]
+    wave = _winding(len(artery_knots), rng)
+    artery = _wander(frame.side(artery_knots, side), rng, 1.2) + wave
+    vein = _wander(frame.side(vein_knots, side), rng, 1.6) + 1.2 * wave
+    arteries = [Tube.through(artery, np.array(artery_radii) * size, 4.0)]
+    veins = [Tube.through(vein, np.array(vein_radii) * size * rng.normal(1.0, 0.08, len(vein_radii)), 4.0)]
     for knots, radius in _BRANCHES.values():
         line = _wander(frame.side(knots, side), rng, 2.2)
         beside = rng.normal(size=3)
@@ -93,6 +99,13 @@ def axillary_vessels(frame: Frame, side: str, arms: str, rng: np.random.Generato
         arteries.append(Tube.through(line, taper * 0.8))
         veins.append(Tube.through(_wander(line + beside, rng, 0.6), taper * rng.uniform(1.0, 1.35)))
     return AxillaryVessels(tuple(arteries), tuple(veins))
+
+
+def _winding(knots: int, rng: np.random.Generator) -> Float64:
+    """A slow common bend of artery and vein, nothing at the first rib; (knots, 3) mm."""
+    t = np.linspace(0, 1, knots)[:, None]
+    bend = rng.normal(0, 3.0, 3) * np.sin(np.pi * t) + rng.normal(0, 2.2, 3) * np.sin(2 * np.pi * t)
+    return np.asarray(bend * np.clip(4 * t, 0, 1))
 
 
 def _wander(knots: Float64, rng: np.random.Generator, sd_mm: float) -> Float64:
