@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from scipy import ndimage
+
 from axilla._version import __version__
-from axilla.errors import UsageError
-from axilla.locate import LocateSettings, Location, locate
+from axilla.anatomy import find_anatomy, morphology
+from axilla.errors import InputRefusedError, UsageError
+from axilla.locate import LocateSettings, Location, describe, locate, warnings_about
+from axilla.node import SIDES, Node, Segment, Segmentation
 from axilla.volume import Volume
 
 ENTRY_POINT_GROUP = "axilla.detectors"
@@ -25,8 +31,13 @@ class Provenance:
     name: str
     version: str
     license: str
+    """Of the detector and its weights; empty where nothing says it."""
     trained_on: str = ""
     """What data its weights were fitted to; empty for a detector without training."""
+    command: str = ""
+    """The program as the user gave it, with its placeholders."""
+    sha256: str = ""
+    """Fingerprint of the weights, or of the mask's file; empty where there is neither."""
 
 
 @runtime_checkable
@@ -55,6 +66,83 @@ class BuiltInDetector:
     def detect(self, volume: Volume) -> Location:
         """The nodes of a CT, on its own grid."""
         return locate(volume, self.settings)
+
+
+_DEFAULTS = LocateSettings()
+
+MOST_NODES = 1000
+"""More separate objects than both axillae ever hold: the segmentation is of something else, or is speckle."""
+
+
+def location_of(
+    volume: Volume, segmentation: Segmentation, notes: Sequence[str] = (), settings: LocateSettings = _DEFAULTS
+) -> Location:
+    """What a detector elsewhere segmented, as nodes described and numbered like axilla's own.
+
+    A single label is taken as binary and split into its connected parts (faces, edges and corners connect); several labels are
+    instances, one node each. Nodes are numbered by side, then from head to foot.
+
+    Parameters
+    ----------
+    volume : Volume
+    segmentation : Segmentation
+        On the CT's grid. Segments without voxels are left out; no voxel at all means that no node was found.
+    notes : sequence of str
+        Sentences to put before the warnings.
+    settings : LocateSettings
+        Its anatomy settings are used.
+
+    Raises
+    ------
+    InputRefusedError
+        If two labels overlap, or there are more objects than nodes can be.
+    """
+    instances = _instances(segmentation)
+    anatomy = find_anatomy(volume, settings.anatomy)
+    found = describe(volume, Segmentation(volume.geometry, instances), anatomy=anatomy)
+    masks = {segment.label: segment for segment in instances}
+    segments, nodes, count = [], [], dict.fromkeys(SIDES, 0)
+    for label, node in enumerate(sorted(found, key=_numbering), start=1):
+        count[node.side] += 1
+        name = f"{node.side}{count[node.side]:02d}"
+        segments.append(replace(masks[node.label], label=label, name=name))
+        nodes.append(replace(node, label=label, node_id=name))
+    warnings = (*notes, *warnings_about(volume, anatomy))
+    return Location(Segmentation(volume.geometry, tuple(segments)), tuple(nodes), anatomy, anatomy.coverage, warnings)
+
+
+def _numbering(node: Node) -> tuple[int, float, float, float]:
+    x, y, z = node.center_xyz_mm
+    return (SIDES.index(node.side), -z, y, x)
+
+
+def _instances(segmentation: Segmentation) -> tuple[Segment, ...]:
+    """One segment per object, labels 1, 2, ..."""
+    present = [segment for segment in segmentation.segments if segment.mask.any()]
+    parts = _parts(present[0]) if len(present) == 1 else present
+    _check_count(len(parts))
+    taken = np.zeros(segmentation.geometry.shape_zyx, dtype=bool)
+    for segment in parts:
+        if taken[segment.slices_zyx][segment.mask].any():
+            raise InputRefusedError(f"Label {segment.label} overlaps another label; each voxel may belong to one node only.")
+        taken[segment.slices_zyx] |= segment.mask
+    return tuple(replace(segment, label=label, name="") for label, segment in enumerate(parts, start=1))
+
+
+def _check_count(n: int) -> None:
+    if n > MOST_NODES:
+        raise InputRefusedError(f"The segmentation holds {n} separate objects, more than {MOST_NODES}; give one of nodes only.")
+
+
+def _parts(segment: Segment) -> list[Segment]:
+    """Connected parts of a mask."""
+    labels, n = morphology.components(segment.mask, fully_connected=True)
+    _check_count(n)
+    parts = []
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        z, y, x = (offset + part.start for offset, part in zip(segment.offset_zyx, box, strict=True))
+        parts.append(Segment(label, (z, y, x), labels[box] == label))
+    return parts
 
 
 def detector_names() -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from axilla.detectors import BUILT_IN
+
 ROUNDNESS = ("original_shape_Flatness", "original_shape_Elongation")
 """Features whose names mislead: PyRadiomics defines them as ratios of axis lengths, 1 for a sphere and smaller when flat or
 long (PyRadiomics documentation, "Shape Features")."""
@@ -35,13 +37,8 @@ def methods_sentences(
     has_given_mask : bool
         Whether the user brought the nodes' mask.
     """
-    origin = (
-        "The nodes are those of a mask given by the user; they were"
-        if has_given_mask
-        else "Candidates for axillary lymph nodes were located and segmented on the CT without training,"
-    )
     sentences = [
-        f"{origin} described and shown as surfaces linked to their slices.",
+        f"{_origin(settings.get('detector') or {}, has_given_mask)} described and shown as surfaces linked to their slices.",
         _features_sentence(settings.get("radiomics") or {}),
     ]
     if model:
@@ -51,6 +48,17 @@ def methods_sentences(
     if seed is not None:
         sentences.append(f"The study's seed was {seed}.")
     return [sentence for sentence in sentences if sentence]
+
+
+def _origin(detector: Mapping[str, Any], has_given_mask: bool) -> str:
+    """Where the nodes come from."""
+    name = detector.get("name") or BUILT_IN
+    if has_given_mask:
+        return "The nodes are those of a mask given by the user; they were"
+    if name == BUILT_IN:
+        return "Candidates for axillary lymph nodes were located and segmented on the CT without training,"
+    weights = f", trained on {detector['trained_on']}" if detector.get("trained_on") else ""
+    return f"The nodes were segmented by the detector '{name}'{weights}, which is not part of axilla; they were separated,"
 
 
 def shape_in_words(characterization: pd.DataFrame | None) -> list[str]:
