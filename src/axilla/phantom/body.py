@@ -8,7 +8,7 @@ from scipy.spatial import ConvexHull
 
 from axilla.phantom.frame import SIDE_SIGN, Float64, Frame
 from axilla.phantom.limb import Muscle, arm_down, hull_points
-from axilla.phantom.settings import PhantomSettings
+from axilla.phantom.settings import PhantomSettings, Position
 from axilla.phantom.shapes import Canvas, Field, Float32, Tube, polygon_distance
 from axilla.phantom.trunk import STERNUM_Y, STERNUM_Z, cavity, spine_center
 
@@ -111,15 +111,16 @@ def _breasts(frame: Frame, settings: PhantomSettings, z: Float64, y: Float64, x:
     return values
 
 
-def paint_table(canvas: Canvas, body: Field) -> None:
-    """A curved carbon couch under a foam mat."""
+def paint_table(canvas: Canvas, body: Field, position: Position) -> None:
+    """A curved carbon couch under a foam mat, behind the back or, prone, before the chest."""
     middle = int(len(canvas.z_mm) / 2)
     plane = body.on_slice(float(canvas.z_mm[middle]), canvas.y_mm, canvas.x_mm)
     rows = np.flatnonzero((plane < 0).any(axis=1))
     if not len(rows):
         return
-    back = float(canvas.y_mm[rows[-1]]) + 12
-    x, y = canvas.x_mm[None, :], canvas.y_mm[:, None]
+    down = 1.0 if position == "supine" else -1.0
+    back = down * float(canvas.y_mm[rows[-1 if position == "supine" else 0]]) + 12
+    x, y = canvas.x_mm[None, :], down * canvas.y_mm[:, None]
     sag = 30 * (1 - (x / 205.0) ** 2)
     inside = (np.abs(x) < 205).astype(np.float32)
     top = np.abs(y - (back - 22 + sag)) - 1.2

@@ -166,6 +166,8 @@ def _vary_scan(phantom: PhantomSettings, rng: np.random.Generator) -> PhantomSet
     contrast = contrasts[int(rng.choice(3, p=[0.5, 0.35, 0.15]))]
     sides: list[Injection] = ["R", "L", "none"]
     injection = sides[int(rng.choice(3, p=[0.35, 0.15, 0.5]))]
+    clips = sides[int(rng.choice(3, p=[0.03, 0.03, 0.94]))]
+    port = sides[int(rng.choice(3, p=[0.04, 0.02, 0.94]))]
     return replace(
         phantom,
         habitus=float(np.clip(rng.beta(2.2, 2.6), 0.05, 0.95)),
@@ -173,6 +175,8 @@ def _vary_scan(phantom: PhantomSettings, rng: np.random.Generator) -> PhantomSet
         gland_density=float(np.clip(rng.beta(2.0, 2.5), 0.05, 0.9)),
         contrast=contrast,
         injection_side=injection,
+        clips=clips,
+        port=port,
         scanner=SCANNERS[str(rng.choice(["A", "B", "C"]))],
         noise_sd_hu=float(rng.uniform(8.0, 14.0)),
     )

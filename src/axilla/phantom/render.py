@@ -8,7 +8,7 @@ slices to the CT's thickness, blur, add noise and streaks (``scan``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,9 @@ from axilla.volume import Acquisition, BoolArray, Geometry, Labels, TripleFloat,
 
 FIELD_CENTER_Y_MM = -22.0
 """Middle of body and couch, reference mm."""
+
+_METAL_STREAK_HU = 55.0
+"""Amplitude of the rays around a clip or a port's chamber."""
 
 _SAMPLE_MM = 0.6
 """Distance of the points by which a voxel's share of a node is counted."""
@@ -95,17 +98,37 @@ def render_case(plan: CasePlan) -> SyntheticCase:
         kernel=settings.scanner.kernel,
         kvp=120.0,
         slice_thickness_mm=settings.spacing_xyz_mm[2],
-        patient_position="HFS",
+        patient_position="HFS" if settings.position == "supine" else "HFP",
         contrast_agent="" if settings.contrast == "none" else "iodine (synthetic)",
         is_synthetic=True,
     )
     anatomy = canvas.tissue[count // 2 :: count].astype(np.uint16)
     names = {code: name for name, code in TISSUES.items() if code}
-    return SyntheticCase(
+    case = SyntheticCase(
         Volume(array, geometry, acquisition),
         Segmentation(geometry, tuple(segments)),
         tuple(nodes),
         Labels(anatomy, geometry, names),
+    )
+    return case if settings.position == "supine" else _turned(case)
+
+
+def _turned(case: SyntheticCase) -> SyntheticCase:
+    """The same patient with rows and columns running the other way: how a scanner stores a prone patient."""
+    old = case.volume.geometry
+    nz, ny, nx = old.shape_zyx
+    x, y, z = old.to_mm((0, ny - 1, nx - 1)).tolist()
+    geometry = replace(old, origin_xyz_mm=(x, y, z), direction=((-1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, 1.0)))
+    segments = []
+    for segment in case.truth.segments:
+        k, j, i = segment.offset_zyx
+        _, height, width = segment.mask.shape
+        segments.append(replace(segment, offset_zyx=(k, ny - j - height, nx - i - width), mask=segment.mask[:, ::-1, ::-1]))
+    return replace(
+        case,
+        volume=replace(case.volume, array=np.ascontiguousarray(case.volume.array[:, ::-1, ::-1]), geometry=geometry),
+        truth=Segmentation(geometry, tuple(segments)),
+        anatomy=Labels(np.ascontiguousarray(case.anatomy.array[:, ::-1, ::-1]), geometry, case.anatomy.names),
     )
 
 
@@ -154,14 +177,13 @@ def _scan(
 
 
 def _dense_spots(scene: Scene, settings: PhantomSettings) -> list[tuple[Float64, float]]:
-    """Points of the injected vein and how strongly they streak."""
-    if settings.injection_side == "none" or settings.contrast == "none":
-        return []
+    """Points of metal and of the injected vein, and how strongly they streak."""
+    spots = [(point, _METAL_STREAK_HU) for point in scene.metal]
     excess = scene.enhancement.injected_vein - 220.0
-    if excess <= 0:
-        return []
-    points = scene.vessels[settings.injection_side].trunk_vein.points_xyz_mm[2::2]
-    return [(p, 0.10 * excess) for p in points]
+    if settings.injection_side == "none" or settings.contrast == "none" or excess <= 0:
+        return spots
+    points = scene.vessels[settings.injection_side].trunk_vein.points_xyz_mm[3::3]
+    return spots + [(p, 0.10 * excess) for p in points]
 
 
 def _add_nodes(

@@ -8,7 +8,8 @@ import numpy as np
 
 from axilla.phantom import limb, trunk
 from axilla.phantom.body import SKIN_MM, body_field, breast_centers, fat_thickness_mm, paint_table
-from axilla.phantom.frame import SIDE_SIGN, Frame
+from axilla.phantom.devices import paint_clips, paint_port
+from axilla.phantom.frame import SIDE_SIGN, Float64, Frame
 from axilla.phantom.packing import pack
 from axilla.phantom.placement import Obstacles
 from axilla.phantom.settings import PhantomSettings
@@ -41,6 +42,8 @@ class Scene:
     enhancement: Enhancement
     vessels: dict[str, AxillaryVessels]
     obstacles: dict[str, Obstacles]
+    metal: tuple[Float64, ...] = ()
+    """Where clips and a port's chamber lie, xyz mm."""
 
 
 def paint_scene(canvas: Canvas, settings: PhantomSettings, rng: np.random.Generator) -> Scene:
@@ -49,7 +52,7 @@ def paint_scene(canvas: Canvas, settings: PhantomSettings, rng: np.random.Genera
     enhancement = Enhancement.draw(settings, rng)
     muscles = {side: limb.muscles(frame, side, settings.arms, settings.muscularity) for side in SIDE_SIGN}
     body = body_field(frame, settings, muscles["R"] + muscles["L"], canvas)
-    paint_table(canvas, body)
+    paint_table(canvas, body, settings.position)
     _paint_body(canvas, settings, frame, body, rng)
     vessels = {side: axillary_vessels(frame, side, settings.arms, rng) for side in SIDE_SIGN}
     trunks = {side: (vessels[side].arteries[0], vessels[side].veins[0]) for side in SIDE_SIGN}
@@ -59,6 +62,7 @@ def paint_scene(canvas: Canvas, settings: PhantomSettings, rng: np.random.Genera
     _paint_axial_skeleton(canvas, frame)
     _paint_mediastinum(canvas, frame, enhancement)
     obstacles = {}
+    metal: list[Float64] = []
     for side in SIDE_SIGN:
         paint_vessels(canvas, vessels[side], side, settings, enhancement, rng)
         tubes = (*vessels[side].all, trunk.clavicle(frame, side), *limb.humerus(frame, side, settings.arms))
@@ -69,7 +73,11 @@ def paint_scene(canvas: Canvas, settings: PhantomSettings, rng: np.random.Genera
         solids = (*fields[side], *bones[side], wall)
         obstacles[side] = Obstacles.gather(frame, side, solids, (*tubes, *first_ribs), body, cover)
         paint_strands(canvas, vessels[side].all[2:], obstacles[side], enhancement, rng)
-    return Scene(frame, enhancement, vessels, obstacles)
+        if settings.clips == side:
+            metal += paint_clips(canvas, vessels[side].all[2:], obstacles[side], rng)
+    if settings.port != "none":
+        metal += paint_port(canvas, frame, body, settings.port)
+    return Scene(frame, enhancement, vessels, obstacles, tuple(metal))
 
 
 def _paint_body(canvas: Canvas, settings: PhantomSettings, frame: Frame, body: Field, rng: np.random.Generator) -> None:

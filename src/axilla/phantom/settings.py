@@ -17,6 +17,7 @@ Sex = Literal["female", "male"]
 Arms = Literal["raised", "down"]
 Contrast = Literal["none", "arterial", "mixed", "venous"]
 Injection = Literal["R", "L", "none"]
+Position = Literal["supine", "prone"]
 
 MAX_VOXELS = 120_000_000
 """512 x 512 x 450: beyond this a case would not fit the memory of an ordinary laptop."""
@@ -109,6 +110,15 @@ class PhantomSettings:
     injection_side: Injection = "none"
     """Arm into which contrast still flows: its axillary vein is dense (to 600 HU) and streaks."""
 
+    position: Position = "supine"
+    """Prone: the couch is in front of the chest, and the image comes rotated, as a scanner stores it (patient position HFP)."""
+
+    clips: Injection = "none"
+    """Side with surgical clips in its axillary fat: small metal with streaks, as after sentinel biopsy or marking."""
+
+    port: Injection = "none"
+    """Side with a port under the skin and its catheter through the subclavian vein: metal near the axilla."""
+
     scanner: ScannerProfile = field(default_factory=lambda: SCANNERS["A"])
     """Resolution and noise texture."""
 
@@ -132,6 +142,9 @@ class PhantomSettings:
             ("arms", self.arms, get_args(Arms)),
             ("contrast", self.contrast, get_args(Contrast)),
             ("injection side", self.injection_side, get_args(Injection)),
+            ("position", self.position, get_args(Position)),
+            ("side with clips", self.clips, get_args(Injection)),
+            ("side with a port", self.port, get_args(Injection)),
         ):
             if choice not in allowed:
                 raise InvalidValueError(f"The phantom's {name} is one of {', '.join(allowed)}, not {choice!r}.")
