@@ -25,3 +25,15 @@ class UsageError(AxillaError):
     """The caller asked for something that does not exist or does not fit together."""
 
     exit_status = 2
+
+
+class CannotWriteError(AxillaError):
+    """A result cannot be written where it was asked for; not the fault of any patient's data, so the whole command ends."""
+
+
+class UnfinishedError(AxillaError):
+    """The work was broken off from outside; what was finished is kept, and running again continues."""
+
+
+class StudyBusyError(AxillaError):
+    """Another process is writing to the study; two writers would undo each other's work."""

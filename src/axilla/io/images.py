@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
-from axilla.errors import InputRefusedError, InvalidValueError
+from axilla.errors import CannotWriteError, InputRefusedError, InvalidValueError
 from axilla.io._whole import check_whole
 from axilla.io.files import replacing
 from axilla.volume import Geometry, Labels, Volume
@@ -250,7 +250,13 @@ def _write(image: Any, path: Path) -> None:
     if not path.name.lower().endswith(_WRITTEN):
         raise InputRefusedError(f"An image is written as one of {', '.join(_WRITTEN)}; give the file such an ending.")
     with replacing(path) as temporary:
-        sitk.WriteImage(image, str(temporary), useCompression=not path.name.lower().endswith(".nii"))
+        try:
+            sitk.WriteImage(image, str(temporary), useCompression=not path.name.lower().endswith(".nii"))
+            check_whole(temporary)  # on a full disk ITK may say nothing
+        except (RuntimeError, InputRefusedError) as error:
+            raise CannotWriteError(
+                f"{path} cannot be written whole; is the disk full? Free space or give another place."
+            ) from error
 
 
 def _segment_names(header: Mapping[str, str]) -> dict[int, str]:

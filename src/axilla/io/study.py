@@ -23,8 +23,8 @@ from typing import Any, TypeVar
 
 from axilla._version import __version__
 from axilla.cohort import Patient
-from axilla.errors import InputRefusedError, InvalidValueError
-from axilla.io.files import replacing, write_text
+from axilla.errors import CannotWriteError, InputRefusedError, InvalidValueError, StudyBusyError
+from axilla.io.files import check_can_write, replacing, write_text
 from axilla.io.tables import read_sheet
 
 SCHEMA = 1
@@ -116,6 +116,7 @@ class StudyFolder:
     def create(cls, root: Path, title: str = "") -> StudyFolder:
         """A study folder, made if absent; what exists is left as it is."""
         folder = cls(root)
+        check_can_write(root, folder=True)
         root.mkdir(parents=True, exist_ok=True)
         if not folder.decisions_path.exists():
             text = _TEMPLATE.format(schema=SCHEMA, title=json.dumps(title or root.resolve().name, ensure_ascii=False))
@@ -199,6 +200,28 @@ class StudyFolder:
             raise InputRefusedError(
                 f"{self.database_path} cannot be used ({error}); is it on a full or read-only disk?"
             ) from error
+        finally:
+            connection.close()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the study for one writer; the lock (SQLite's, on ``study.lock``) ends with the process, however it ends.
+
+        Raises
+        ------
+        StudyBusyError
+            If another process holds it.
+        """
+        connection = sqlite3.connect(self.root / "study.lock", timeout=0, isolation_level=None)
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise StudyBusyError(f"Another axilla is working on {self.root}; wait until it has ended.") from error
+            raise CannotWriteError(f"{self.root} cannot be written ({error}); is it on a full or read-only disk?") from error
+        try:
+            yield
         finally:
             connection.close()
 

@@ -13,11 +13,11 @@ from axilla._version import __version__
 from axilla.anatomy import find_anatomy
 from axilla.anatomy.context import context_masks
 from axilla.atlas import Atlas, build_atlas
-from axilla.errors import AxillaError, InputRefusedError
+from axilla.errors import AxillaError, CannotWriteError, InputRefusedError
 from axilla.figures import SMALL, node_picture
 from axilla.io.atlas import write_atlas
 from axilla.io.dicom import read_series, scan
-from axilla.io.files import write_json
+from axilla.io.files import remove_leftovers, write_json
 from axilla.io.images import write_labels
 from axilla.io.study import SeriesRow
 from axilla.io.tables import nodes_frame, write_features, write_table
@@ -140,7 +140,13 @@ def run_case(task: CaseTask) -> str:
     """Read, locate, measure, draw and write one patient; the reason why not, or empty.
 
     Only what the patient's data break is caught: the others go on.
+
+    Raises
+    ------
+    CannotWriteError
+        If the study folder cannot be written to: no other patient would fare better.
     """
+    remove_leftovers(task.folder)
     try:
         volume = _read_chosen(task.series)
         located = locate_nodes(volume, task.settings)
@@ -150,6 +156,8 @@ def run_case(task: CaseTask) -> str:
         write_pictures(pictures, task.folder / "pictures")
         write_measured(table, located, task.folder / "features.parquet")
         write_json(task.folder / "ct.json", describe_ct(located))
+    except CannotWriteError:
+        raise
     except AxillaError as error:
         return str(error)
     except (ArithmeticError, IndexError, KeyError, MemoryError, RuntimeError, TypeError, ValueError) as error:

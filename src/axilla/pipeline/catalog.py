@@ -39,21 +39,51 @@ def import_study(
         )
     found = _by_hospital_id(catalog)
     folder = StudyFolder.create(root, title)
+    with folder.writing():
+        return _add(folder, sheet, catalog, found, progress)
+
+
+def _add(
+    folder: StudyFolder,
+    sheet: Mapping[str, Patient],
+    catalog: Catalog,
+    found: Mapping[str, tuple[Series, ...]],
+    progress: Progress,
+) -> Outcome:
+    """Add what was found to the study's key and catalog."""
     key = _pseudonyms(folder.read_key(), [*sheet, *found])
     with folder.database() as database:
         known = {patient.patient_id: patient for patient in database.patients()}
-        rows = {(row.patient_id, row.series_uid): row for row in database.series()}
+        rows = list(database.series())
     for hospital_id, patient in sheet.items():
         known[key[hospital_id]] = replace(patient, patient_id=key[hospital_id])
+    found = _with_earlier(found, rows, key)
     for done, (hospital_id, series) in enumerate(found.items()):
         progress("choose series", done, len(found))
-        known.setdefault(key[hospital_id], Patient(key[hospital_id]))
-        rows.update({(row.patient_id, row.series_uid): row for row in _series_rows(key[hospital_id], series)})
+        pseudonym = key[hospital_id]
+        known.setdefault(pseudonym, Patient(pseudonym))
+        rows = [row for row in rows if row.patient_id != pseudonym] + _series_rows(pseudonym, series)
     progress("choose series", len(found), len(found))
     folder.write_key({pseudonym: hospital_id for hospital_id, pseudonym in key.items()})
     with folder.database() as database:
-        database.save_catalog(list(known.values()), list(rows.values()))
-    return _outcome(folder, list(known.values()), list(rows.values()), catalog, bool(sheet))
+        database.save_catalog(list(known.values()), rows)
+    return _outcome(folder, list(known.values()), rows, catalog, bool(sheet) or any(p.facts for p in known.values()))
+
+
+def _with_earlier(
+    found: Mapping[str, tuple[Series, ...]], rows: Sequence[SeriesRow], key: Mapping[str, str]
+) -> Mapping[str, tuple[Series, ...]]:
+    """The series found, and those of the same patients cataloged earlier: one series is chosen among all of them."""
+    now = {key[hospital_id]: {one.series_uid for one in series} for hospital_id, series in found.items()}
+    earlier = [row for row in rows if row.patient_id in now and row.series_uid.partition("#")[0] not in now[row.patient_id]]
+    paths = sorted({Path(name) for row in earlier for name in row.files if Path(name).exists()})
+    if not paths:
+        return found
+    again = _by_hospital_id(scan(paths))
+    return {
+        hospital_id: (*series, *(one for one in again.get(hospital_id, ()) if one.series_uid not in now[key[hospital_id]]))
+        for hospital_id, series in found.items()
+    }
 
 
 def _by_hospital_id(catalog: Catalog) -> Mapping[str, tuple[Series, ...]]:

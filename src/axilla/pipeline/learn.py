@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from axilla.evaluate import Evaluation, NodeLevel, PatientLevel, Quantity, evaluate, node_table, patient_table, split_status
-from axilla.io.files import write_json
+from axilla.io.files import check_can_write, write_json
 from axilla.io.models import write_model
 from axilla.io.tables import is_synthetic_table, read_features, read_nodes, read_table, write_table
 from axilla.model import PATIENT_COLUMNS, PREDICTION_COLUMNS, ModelSettings, PatientRule, apply_patient_rule, train
@@ -18,6 +18,7 @@ from axilla.table import FeatureTable
 
 def train_model(features: Sequence[Path], out: Path, seed: int | None = None) -> Outcome:
     """Train on every row of the given tables and write the model."""
+    check_can_write(out)
     table = FeatureTable.concatenate([read_features(path) for path in features])
     settings = ModelSettings() if seed is None else ModelSettings(seed=seed)
     model = train(table, settings, is_synthetic=any(is_synthetic_table(path) for path in features))
@@ -49,6 +50,7 @@ def evaluate_predictions(predictions_path: Path, status_paths: Sequence[Path], o
     The patients' calls are those of ``patients.csv`` beside the predictions; where there is none, the default rule makes them
     (with the sides of ``nodes.csv`` beside the predictions, if there).
     """
+    check_can_write(out, folder=True)
     predictions = read_table(predictions_path, required=PREDICTION_COLUMNS).astype({"group": "Int64"})
     node_status, patient_status = _statuses(status_paths)
     calls = _calls(predictions, predictions_path.parent, patient_status)

@@ -17,10 +17,10 @@ import pandas as pd
 from axilla._version import __version__
 from axilla.errors import InputRefusedError
 from axilla.io.dicom import write_ct
-from axilla.io.files import write_json
+from axilla.io.files import check_can_write, remove_leftovers, write_json
 from axilla.io.images import write_labels
 from axilla.io.tables import write_table
-from axilla.phantom import PHANTOM_VERSION, CohortSettings, PatientPlan, plan_cohort, render
+from axilla.phantom import PHANTOM_VERSION, CohortSettings, PatientPlan, TruthNode, plan_cohort, render
 from axilla.pipeline._pool import run_jobs
 from axilla.pipeline._progress import Progress, silent
 from axilla.pipeline.settings import plain_settings
@@ -63,11 +63,12 @@ def simulate(
         "seed": seed,
         "settings": plain_settings(settings),
     }
+    check_can_write(out, folder=True)
     made = Simulation(out, out / "dicom", out / "clinical.csv", n_patients)
-    if _is_complete(out, description):
+    if is_complete(out, description):
         return made
-    write_json(out / DESCRIPTION, {**description, "complete": False})
     plans = plan_cohort(n_patients, seed, settings)
+    write_json(out / DESCRIPTION, {**description, "complete": False})
     tasks = [_Task(out, plan) for plan in plans]
     frames = [frame for _task, frame in run_jobs(_write_patient, tasks, jobs, "simulate patients", progress)]
     write_table(_clinical_frame(plans), made.clinical, "clinical", is_synthetic=True)
@@ -79,7 +80,7 @@ def simulate(
 DESCRIPTION = "simulation.json"
 
 
-def _is_complete(out: Path, description: Mapping[str, object]) -> bool:
+def is_complete(out: Path, description: Mapping[str, object]) -> bool:
     """Whether this very simulation lies there already; an unfinished one may be finished."""
     if not out.is_dir() or not any(out.iterdir()):
         return False
@@ -101,15 +102,29 @@ class _Task:
 
 def _write_patient(task: _Task) -> pd.DataFrame:
     plan, name = task.plan, _hospital_id(task.plan)
+    remove_leftovers(task.out / "dicom" / name)
     case = render(plan)
     write_ct(case.volume, task.out / "dicom" / name, patient_id=name)
     write_labels(case.truth.to_labels(), task.out / "truth" / f"{name}.nii.gz")
+    return truth_frame(name, case.nodes)
+
+
+def truth_frame(name: str, nodes: Sequence[TruthNode]) -> pd.DataFrame:
+    """The rows of one patient in ``truth/nodes.csv``."""
     rows = []
-    for node in case.nodes:
+    for node in nodes:
         row = dataclasses.asdict(node)
         row["x_mm"], row["y_mm"], row["z_mm"] = row.pop("center_xyz_mm")
         rows.append({"patient_id": name, **row})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["patient_id", *_TRUTH_COLUMNS])
+
+
+_TRUTH_COLUMNS = (
+    *(field.name for field in dataclasses.fields(TruthNode) if field.name != "center_xyz_mm"),
+    "x_mm",
+    "y_mm",
+    "z_mm",
+)
 
 
 def _hospital_id(plan: PatientPlan) -> str:

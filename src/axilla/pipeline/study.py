@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,15 @@ def run_study(root: Path, *, jobs: int | None = None, progress: Progress = silen
     ------
     InputRefusedError
         If the study has no patients, no training nodes, or its decisions are faulty. What was finished before is kept.
+    StudyBusyError
+        If another process works on the study.
     """
     folder = StudyFolder.open(root)
+    with folder.writing():
+        return _run(folder, jobs, progress)
+
+
+def _run(folder: StudyFolder, jobs: int | None, progress: Progress) -> Outcome:
     settings = StudySettings.from_decisions(folder.decisions())
     with folder.database() as database:
         cohort = screen(database.patients())
@@ -68,10 +76,17 @@ def report_study(root: Path) -> Path:
     ------
     InputRefusedError
         If the study has not been run.
+    StudyBusyError
+        If another process works on the study.
     """
     folder = StudyFolder.open(root)
+    with folder.writing():
+        return _report(folder)
+
+
+def _report(folder: StudyFolder) -> Path:
     if not folder.model_path.is_file():
-        raise InputRefusedError(f"{root} has no results yet; run it first: axilla run {root}")
+        raise InputRefusedError(f"{folder.root} has no results yet; run it first: axilla run {folder.root}")
     settings = StudySettings.from_decisions(folder.decisions())
     with folder.database() as database:
         cohort = screen(database.patients())
@@ -129,9 +144,7 @@ def _learn(folder: StudyFolder, cohort: Cohort, failed: Mapping[str, str], setti
     """Train, predict, call, evaluate, from the patients' files."""
     done = [patient for patient in cohort.patients if patient.patient_id not in failed]
     if not done:
-        raise InputRefusedError(
-            "No patient could be finished, so there is nothing to train on; the journal in study.db says why."
-        )
+        raise InputRefusedError(_nothing_done(cohort, failed))
     tables = {p.patient_id: read_features(folder.patient(p.patient_id) / "features.parquet") for p in done}
     is_synthetic = any(is_synthetic_table(folder.patient(p.patient_id) / "features.parquet") for p in done)
     nodes = pd.concat([_nodes_of(folder, patient, settings.selection) for patient in done], ignore_index=True)
@@ -167,6 +180,13 @@ def _learn(folder: StudyFolder, cohort: Cohort, failed: Mapping[str, str], setti
         settings=settings,
         is_synthetic=is_synthetic,
     )
+
+
+def _nothing_done(cohort: Cohort, failed: Mapping[str, str]) -> str:
+    """Why there is nothing to train on: the reasons, most frequent first."""
+    reasons = Counter([*failed.values(), *cohort.excluded.values()])
+    told = "; ".join(f"{number} patient(s): {reason}" for reason, number in reasons.most_common(5))
+    return f"No patient could be finished, so there is nothing to train on. {told or 'The study has no patients; import some.'}"
 
 
 def _nodes_of(folder: StudyFolder, patient: Patient, selection: SelectionSettings) -> pd.DataFrame:
