@@ -4,6 +4,7 @@ Everything here is made up and says so: ``Acquisition.is_synthetic`` is set on e
 """
 
 from axilla.phantom.cohort import PatientPlan, plan_cohort, render
+from axilla.phantom.implant import ImplantSettings, implant
 from axilla.phantom.nodes import NodePlan, plan_node
 from axilla.phantom.render import CasePlan, SyntheticCase, TruthNode, render_case
 from axilla.phantom.settings import PHANTOM_VERSION, SCANNERS, CohortSettings, PhantomSettings, ScannerProfile
@@ -15,12 +16,14 @@ __all__ = [
     "TISSUES",
     "CasePlan",
     "CohortSettings",
+    "ImplantSettings",
     "NodePlan",
     "PatientPlan",
     "PhantomSettings",
     "ScannerProfile",
     "SyntheticCase",
     "TruthNode",
+    "implant",
     "plan_cohort",
     "plan_node",
     "render",

@@ -1,4 +1,4 @@
-"""Things left by treatment: surgical clips in the axilla, and a port under the skin with its catheter to the superior vena cava."""
+"""Things left by treatment: surgical clips in the axilla; a port under the skin with its catheter to the vena cava."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def paint_port(canvas: Canvas, frame: Frame, body: Field, side: str) -> list[Flo
     path = np.vstack([center, frame.warp(_INTO_VEIN[side])])
     canvas.paint_tube(Tube.through(path, [1.2] * len(path), 4.0), CATHETER_HU, TISSUES["metal"])
     forward = np.array([[0.25, 1.0, 0.0]] * 2) / np.hypot(0.25, 1.0)
-    small = np.stack([center, center + (0.2, 0.0, 0.2)])
+    small = center + np.array([[0.0, 0.0, 0.0], [0.2, 0.0, 0.2]])
     canvas.paint_tube(Tube(small, np.array([12.5, 12.5]), forward, 2.3), PORT_HU, TISSUES["metal"])
     canvas.paint_tube(Tube(small, np.array([7.0, 7.0]), forward, 2.0), CHAMBER_HU, TISSUES["metal"])
     return [center]

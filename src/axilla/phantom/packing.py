@@ -40,7 +40,8 @@ def pack(fields: Sequence[Field], body: Field, trunks: Sequence[Tube], cover_mm:
         first[box] = np.minimum(first[box], field.values)
     axes = [low[a] + COARSE_MM * np.arange(shape[a]) for a in range(3)]
     growth = _growth(axes, trunks)
-    skin = np.stack([body.on_slice(float(z), axes[1].astype(np.float32), axes[2].astype(np.float32)) for z in axes[0]])
+    skin_at = body.over(axes[1].astype(np.float32), axes[2].astype(np.float32))
+    skin = np.stack([skin_at(float(z)) for z in axes[0]])
     skin += np.float32(cover_mm)
     packed = []
     for field, box in zip(fields, boxes, strict=True):

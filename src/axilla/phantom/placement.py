@@ -62,7 +62,8 @@ class Obstacles:
         low, high = box.min(axis=0)[::-1], box.max(axis=0)[::-1]
         axes = [np.arange(a, b + _GRID_MM, _GRID_MM).astype(np.float32) for a, b in zip(low, high, strict=True)]
         fields = list(fields)
-        values = np.stack([-body.on_slice(float(z), axes[1], axes[2]) - np.float32(cover_mm) for z in axes[0]])
+        depth_at = body.over(axes[1], axes[2])
+        values = np.stack([-depth_at(float(z)) - np.float32(cover_mm) for z in axes[0]])
         for field in fields:
             _lower(values, field, axes)
         return cls(Field(values, low, _GRID_MM), Capsules.of(tubes))
@@ -76,10 +77,12 @@ def _lower(values: Float32, field: Field, axes: list[Float32]) -> None:
     """Take the smaller distance where the field is defined; beyond it the obstacle is far."""
     low, high = field.bounds_mm()
     part = [slice(int(np.searchsorted(a, lo)), int(np.searchsorted(a, hi))) for a, lo, hi in zip(axes, low, high, strict=True)]
+    if any(p.stop <= p.start for p in part):
+        return
+    at = field.over(axes[1][part[1]], axes[2][part[2]])
     for k in range(part[0].start, part[0].stop):
         plane = values[k, part[1], part[2]]
-        if plane.size:
-            np.minimum(plane, field.on_slice(float(axes[0][k]), axes[1][part[1]], axes[2][part[2]]), out=plane)
+        np.minimum(plane, at(float(axes[0][k])), out=plane)
 
 
 def level_of(frame: Frame, side: str, points_xyz_mm: Float64) -> list[str]:

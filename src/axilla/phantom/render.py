@@ -116,7 +116,7 @@ def render_case(plan: CasePlan) -> SyntheticCase:
 def _turned(case: SyntheticCase) -> SyntheticCase:
     """The same patient with rows and columns running the other way: how a scanner stores a prone patient."""
     old = case.volume.geometry
-    nz, ny, nx = old.shape_zyx
+    _, ny, nx = old.shape_zyx
     x, y, z = old.to_mm((0, ny - 1, nx - 1)).tolist()
     geometry = replace(old, origin_xyz_mm=(x, y, z), direction=((-1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, 1.0)))
     segments = []

@@ -147,7 +147,8 @@ def _roughened(field: Field, rough: Field) -> Field:
     low, _ = field.bounds_mm()
     shape = field.values.shape
     z, y, x = (low[a] + field.spacing_mm * np.arange(shape[a]) for a in range(3))
-    bumps = np.stack([rough.on_slice(float(h), y.astype(np.float32), x.astype(np.float32)) for h in z])
+    at = rough.over(y.astype(np.float32), x.astype(np.float32))
+    bumps = np.stack([at(float(h)) for h in z])
     return Field(field.values + bumps, low, field.spacing_mm)
 
 

@@ -84,9 +84,9 @@ def muscle_texture(canvas: Canvas, rng: np.random.Generator, fat_share: float) -
     bundles = smooth_noise(canvas, rng, (9.0, 5.0, 5.0))
     codes = np.empty((len(canvas.z_mm), len(canvas.y_mm), len(canvas.x_mm)), dtype=np.int8)
     depth, width = 8.0 + 30.0 * fat_share, 0.06 + 0.08 * fat_share
+    septum_at, bundle_at = septa.over(canvas.y_mm, canvas.x_mm), bundles.over(canvas.y_mm, canvas.x_mm)
     for k, z in enumerate(canvas.z_mm):
-        zero = septa.on_slice(float(z), canvas.y_mm, canvas.x_mm)
-        value = bundles.on_slice(float(z), canvas.y_mm, canvas.x_mm)
+        zero, value = septum_at(float(z)), bundle_at(float(z))
         codes[k] = 3.0 * value - depth * np.clip(1 - (zero / width) ** 2, 0, 1) * np.clip(0.5 - value, 0, 1)
     return lambda k, ys, xs: codes[k, ys, xs].astype(np.float32)
 
@@ -96,9 +96,9 @@ def fat_texture(canvas: Canvas, rng: np.random.Generator) -> Texture:
     strands = smooth_noise(canvas, rng, (7.0, 7.0, 7.0), 4.0)
     patches = smooth_noise(canvas, rng, (14.0, 14.0, 14.0), 6.0)
     codes = np.empty((len(canvas.z_mm), len(canvas.y_mm), len(canvas.x_mm)), dtype=np.int8)
+    strand_at, patch_at = strands.over(canvas.y_mm, canvas.x_mm), patches.over(canvas.y_mm, canvas.x_mm)
     for k, z in enumerate(canvas.z_mm):
-        zero = strands.on_slice(float(z), canvas.y_mm, canvas.x_mm)
-        where = patches.on_slice(float(z), canvas.y_mm, canvas.x_mm)
+        zero, where = strand_at(float(z)), patch_at(float(z))
         codes[k] = 3.0 * where + np.clip(16 + 24 * where, 0, 70) * np.clip(1 - (zero / 0.1) ** 2, 0, 1)
     return lambda k, ys, xs: codes[k, ys, xs].astype(np.float32)
 
