@@ -108,6 +108,40 @@ def test_a_mask_on_another_grid_needs_the_users_word(ct_and_mask: tuple[Path, Pa
     assert json.loads(capsys.readouterr().out)["warnings"]
 
 
+def test_locate_with_a_detector_keeps_where_the_nodes_come_from(ct_and_mask: tuple[Path, Path], tmp_path: Path, capsys) -> None:
+    ct, mask = ct_and_mask
+    out = tmp_path / "out"
+    assert run(["locate", str(ct), "-o", str(out), "--detector", f"mask:{mask}", "--contact-sheet", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["nodes"], result["detector"]["name"]) == (3, "mask")
+    kept = json.loads((out / "detector.json").read_text())
+    assert kept == {"schema": 1, **result["detector"]}
+    assert len(kept["sha256"]) == 64
+    assert (out / "contact_sheet.jpg").read_bytes()[:2] == b"\xff\xd8"
+    assert run(["locate", str(ct), "-o", str(out), "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["detector"]["name"], again["contact_sheet"]) == ("built-in", None)
+    assert not (out / "contact_sheet.jpg").exists()
+
+
+def test_detectors_from_outside_need_consent_and_fail_in_one_sentence(
+    ct_and_mask: tuple[Path, Path], tmp_path: Path, capsys
+) -> None:
+    ct, mask = ct_and_mask
+    out = tmp_path / "out"
+    program = f"command:'{sys.executable}' -c 'raise SystemExit(7)' {{ct}} {{out}}"
+    locate = ["locate", str(ct), "-o", str(out), "--detector", program]
+    assert run(locate) == 2
+    assert "--allow-external-detector" in capsys.readouterr().err
+    assert run([*locate, "--allow-external-detector"]) == 3
+    assert capsys.readouterr().err.strip().splitlines()[-1] == "axilla: The detector's program failed with status 7."
+    assert run(["locate", str(ct), "-o", str(out), "--detector", "nnunet:nowhere", "--allow-external-detector"]) == 3
+    assert run(["locate", str(ct), "-o", str(out), "--detector", "unknown"]) == 2
+    both = ["--mask", str(mask), "--detector", f"mask:{mask}"]
+    assert run(["predict", str(ct), "--model", "model.json", "-o", str(out), *both]) == 2
+    assert not out.exists()
+
+
 def two_clouds(n: int = 40) -> FeatureTable:
     """Nodes of two kinds that differ as the orientation vote expects."""
     rng = np.random.default_rng(2)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from axilla._version import __version__
 from axilla.cli._console import emit, progress_on_stderr
+
+if TYPE_CHECKING:
+    from axilla.pipeline.predict import DetectorChoice
 
 app = typer.Typer(
     name="axilla",
@@ -30,6 +33,24 @@ JobsOption = Annotated[
     int | None, typer.Option("--jobs", min=1, help="Patients worked on at the same time; default: the number of cores.")
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Same seed, same result.")]
+DetectorOption = Annotated[
+    str,
+    typer.Option(
+        "--detector",
+        metavar="NAME",
+        help="built-in, an installed one's name, mask:FILE, nnunet:FOLDER, or 'command:PROGRAM {ct} {out}' (NIfTI in and out).",
+    ),
+]
+AllowExternalOption = Annotated[
+    bool,
+    typer.Option("--allow-external-detector", help="Consent to run the program or the model that --detector names."),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--detector-timeout", min=1.0, metavar="SECONDS", help="Stop a command: detector after this; default: 30 minutes."
+    ),
+]
 StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY", help="Study folder.")]
 
 
@@ -66,12 +87,29 @@ def demo(
 @app.command()
 def simulate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")],
-    patients: Annotated[int, typer.Option("--patients", min=1, help="Patients to simulate.")],
+    patients: Annotated[
+        int, typer.Option("--patients", min=1, help="Patients to simulate; with --background, sets of implants.")
+    ],
     seed: SeedOption,
+    background: Annotated[
+        Path | None,
+        typer.Option("--background", metavar="CT", help="A real CT to implant synthetic nodes into; it is only read."),
+    ] = None,
+    nodes_per_side: Annotated[
+        int | None, typer.Option("--nodes-per-side", min=1, max=15, help="Implants per axilla, with --background; default: 6.")
+    ] = None,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a synthetic study: DICOM per patient, clinical.csv, truth masks and statuses. Everything is labeled synthetic."""
+    """Write a synthetic study: DICOM per patient, clinical.csv, truth masks and statuses. Everything is labeled synthetic.
+
+    With --background: synthetic nodes in a real CT and their truth masks, to measure what is found on that scanner.
+    """
+    if background is not None:
+        _simulate_implants(background, out, patients, seed, nodes_per_side, jobs, as_json)
+        return
+    if nodes_per_side is not None:
+        raise typer.BadParameter("only a --background takes a number of implants", param_hint="--nodes-per-side")
     from axilla.pipeline.simulate import simulate as run_simulation
 
     with progress_on_stderr() as progress:
@@ -80,6 +118,23 @@ def simulate(
     lines = [
         f"{made.n_patients} synthetic patients in {made.folder}",
         f"next: axilla import {made.dicom} --study STUDY --clinical {made.clinical}",
+    ]
+    emit(result, lines, as_json=as_json)
+
+
+def _simulate_implants(
+    background: Path, out: Path, patients: int, seed: int, nodes_per_side: int | None, jobs: int | None, as_json: bool
+) -> None:
+    from axilla.pipeline.implants import NODES_PER_SIDE, simulate_implants
+
+    number = NODES_PER_SIDE if nodes_per_side is None else nodes_per_side
+    with progress_on_stderr() as progress:
+        made = simulate_implants(background, out, patients, seed, number, jobs=jobs, progress=progress)
+    result = {"folder": str(made.folder), "dicom": str(made.dicom), "patients": made.n_patients, "nodes": made.n_nodes}
+    lines = [
+        f"{made.n_nodes} synthetic nodes implanted into {made.n_patients} copies of the CT, in {made.folder}",
+        "These CTs show the background's patient: keep them where that patient's data may lie.",
+        f"next: axilla locate {made.dicom / 'SIM0001'} -o OUT, and compare with {made.folder / 'truth'}",
     ]
     emit(result, lines, as_json=as_json)
 
@@ -120,12 +175,24 @@ def report(study: StudyArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def locate(ct: CTArgument, out: OutOption, series: SeriesOption = None, as_json: JsonOption = False) -> None:
-    """Find and segment the axillary nodes: nodes.nii.gz, nodes.csv, atlas.json, atlas.glb."""
+def locate(
+    ct: CTArgument,
+    out: OutOption,
+    detector: DetectorOption = "built-in",
+    allow_external_detector: AllowExternalOption = False,
+    detector_timeout: TimeoutOption = None,
+    contact_sheet: Annotated[
+        bool, typer.Option("--contact-sheet", help="Also write contact_sheet.jpg: every node at the same scale.")
+    ] = False,
+    series: SeriesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find and segment the axillary nodes: nodes.nii.gz, nodes.csv, atlas.json, atlas.glb, detector.json."""
     from axilla.pipeline.predict import locate_ct
 
+    choice = _detector_choice(detector, allow_external_detector, detector_timeout)
     with progress_on_stderr() as progress:
-        outcome = locate_ct(ct, out, series_uid=series, progress=progress)
+        outcome = locate_ct(ct, out, detector=choice, with_contact_sheet=contact_sheet, series_uid=series, progress=progress)
     emit(outcome.result, outcome.lines, as_json=as_json)
 
 
@@ -170,6 +237,9 @@ def predict(
     model: Annotated[Path, typer.Option("--model", help="Model file (JSON) by axilla train.")],
     out: OutOption,
     mask: Annotated[Path | None, typer.Option("--mask", help="Your own segmentation of the nodes, instead of axilla's.")] = None,
+    detector: DetectorOption = "built-in",
+    allow_external_detector: AllowExternalOption = False,
+    detector_timeout: TimeoutOption = None,
     allow_synthetic_model: Annotated[
         bool, typer.Option("--allow-synthetic-model", help="Show groups though the model was trained on synthetic data.")
     ] = False,
@@ -179,9 +249,17 @@ def predict(
     """One CT, end to end: nodes, atlas, features, groups and scores, report.html."""
     from axilla.pipeline.predict import predict_ct
 
+    choice = _detector_choice(detector, allow_external_detector, detector_timeout)
     with progress_on_stderr() as progress:
         outcome = predict_ct(
-            ct, model, out, mask=mask, allow_synthetic_model=allow_synthetic_model, series_uid=series, progress=progress
+            ct,
+            model,
+            out,
+            mask=mask,
+            detector=choice,
+            allow_synthetic_model=allow_synthetic_model,
+            series_uid=series,
+            progress=progress,
         )
     emit(outcome.result, outcome.lines, as_json=as_json)
 
@@ -201,6 +279,14 @@ def evaluate(
 
     outcome = evaluate_predictions(predictions, status, out)
     emit(outcome.result, outcome.lines, as_json=as_json)
+
+
+def _detector_choice(name: str, allow_external: bool, timeout_s: float | None) -> DetectorChoice:
+    from axilla.io.detectors import ExternalSettings
+    from axilla.pipeline.predict import DetectorChoice
+
+    external = ExternalSettings() if timeout_s is None else ExternalSettings(timeout_s=timeout_s)
+    return DetectorChoice(name, allow_external, external)
 
 
 def _exit_for(failed: Mapping[str, str]) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from axilla.anatomy.context import context_masks
 from axilla.atlas import Atlas
+from axilla.detectors import BUILT_IN, BuiltInDetector, Detector, Provenance
+from axilla.errors import UsageError
 from axilla.figures import contact_sheet, node_picture, overview
 from axilla.io import CTReading, read_ct
+from axilla.io.detectors import MASK_NAME, ExternalSettings, MaskDetector, detector_from
 from axilla.io.exchange import read_mask
-from axilla.io.files import write_text
+from axilla.io.files import check_can_write, filling, write_bytes, write_json, write_text
 from axilla.io.models import read_model
 from axilla.io.tables import write_table
 from axilla.model import Model, PatientRule, apply_patient_rule, model_to_dict, predict, withheld_reason
@@ -34,21 +39,65 @@ from axilla.pipeline.reporting import versions
 from axilla.pipeline.settings import CaseSettings, plain_settings
 from axilla.report import PredictionReport, render_prediction
 from axilla.table import FeatureTable
+from axilla.volume import Volume
 
 PSEUDONYM = "P0001"
 """The patient of a single CT; its own identifiers never enter a result."""
 
+DETECTOR_FILE, CONTACT_SHEET_FILE = "detector.json", "contact_sheet.jpg"
+
+
+@dataclass(frozen=True)
+class DetectorChoice:
+    """Which detector finds the nodes, and what it may do."""
+
+    name: str = BUILT_IN
+    allow_external: bool = False
+    """Consent to run a program or a model from outside, given on the command line only."""
+    external: ExternalSettings = field(default_factory=ExternalSettings)
+
+    def detector(self, settings: CaseSettings) -> Detector:
+        """The detector; refuses as :func:`axilla.io.detectors.detector_from` does."""
+        return detector_from(self.name, allow_external=self.allow_external, settings=settings.locate, external=self.external)
+
+
+_BUILT_IN = DetectorChoice()
+
 
 def locate_ct(
-    ct: Path, out: Path, *, series_uid: str | None = None, settings: CaseSettings | None = None, progress: Progress = silent
+    ct: Path,
+    out: Path,
+    *,
+    detector: DetectorChoice = _BUILT_IN,
+    with_contact_sheet: bool = False,
+    series_uid: str | None = None,
+    settings: CaseSettings | None = None,
+    progress: Progress = silent,
 ) -> Outcome:
-    """Find the nodes of a CT and write ``nodes.nii.gz, nodes.csv, atlas.json, atlas.glb``."""
+    """Find the nodes of a CT and write ``nodes.nii.gz, nodes.csv, atlas.json, atlas.glb, detector.json``.
+
+    `with_contact_sheet` adds ``contact_sheet.jpg``: every node at the same scale.
+    """
     settings = settings or CaseSettings()
+    finder = detector.detector(settings)
+    check_can_write(out, folder=True)
     reading = _read(ct, series_uid, progress)
-    located = locate_nodes(reading.volume, settings, progress)
+    located = _locate(reading.volume, finder, settings, progress)
     atlas = build(located, settings, progress)
-    write_located(located, atlas, out)
-    return Outcome(_located_result(located, reading, out), (*_located_lines(located, reading), f"written to {out}"))
+    has_sheet = with_contact_sheet and bool(located.nodes)
+    with filling(out) as folder:
+        write_located(located, atlas, folder)
+        write_json(folder / DETECTOR_FILE, _described(finder.provenance))
+        if has_sheet:
+            sheet = contact_sheet(located.volume, located.segmentation, located.nodes)
+            write_bytes(folder / CONTACT_SHEET_FILE, sheet.data)
+    if not has_sheet:  # an older one would show other nodes
+        (out / CONTACT_SHEET_FILE).unlink(missing_ok=True)
+    result = {
+        **_located_result(located, reading, out, finder.provenance),
+        "contact_sheet": str(out / CONTACT_SHEET_FILE) if has_sheet else None,
+    }
+    return Outcome(result, (*_located_lines(located, reading), f"written to {out}"))
 
 
 def extract_features(
@@ -63,6 +112,7 @@ def extract_features(
 ) -> Outcome:
     """Measure every label of a mask and write the feature table."""
     settings = settings or CaseSettings()
+    check_can_write(out)
     volume = _read(ct, series_uid, progress).volume
     reading = read_mask(mask, volume.geometry, resample=resample_mask)
     located = Located(volume, reading.segmentation, (), {}, {}, (*volume.warnings, *reading.notes))
@@ -85,34 +135,65 @@ def predict_ct(
     out: Path,
     *,
     mask: Path | None = None,
+    detector: DetectorChoice = _BUILT_IN,
     allow_synthetic_model: bool = False,
     series_uid: str | None = None,
     settings: CaseSettings | None = None,
     progress: Progress = silent,
 ) -> Outcome:
-    """One CT end to end: nodes, atlas, features, groups and scores, calls per side, report."""
+    """One CT end to end: nodes, atlas, features, groups and scores, calls per side, report.
+
+    Raises
+    ------
+    UsageError
+        If both a mask and a detector are given.
+    """
     settings = settings or CaseSettings()
+    if mask is not None and detector != _BUILT_IN:
+        raise UsageError("Nodes come either from a mask or from a detector; give --mask or --detector, not both.")
+    finder = detector.detector(settings)
+    check_can_write(out, folder=True)
     model = read_model(model_path)
     reading = _read(ct, series_uid, progress)
     volume = reading.volume
+    provenance = finder.provenance
     if mask is None:
-        located = locate_nodes(volume, settings, progress)
+        located = _locate(volume, finder, settings, progress)
     else:
         brought = read_mask(mask, volume.geometry)
         located = describe_nodes(volume, brought.segmentation, brought.notes, settings)
+        provenance = MaskDetector.of(mask).provenance
     table = measure(located, settings, PSEUDONYM, progress)
     judged = _judge(model, table, located, settings, allow_synthetic_model)
     atlas = build(located, settings, progress)
     progress("write report", 0, 1)
-    page = _report(reading, located, atlas, model, judged, settings, mask is not None)
+    page = _report(reading, located, atlas, model, judged, settings, provenance)
     is_synthetic = volume.acquisition.is_synthetic or (model.provenance.is_synthetic and not judged.withheld)
-    write_located(located, atlas, out, judged.groups)
-    write_measured(table, located, out / "features.csv")
-    write_table(judged.predictions, out / "predictions.csv", "predictions", is_synthetic=is_synthetic)
-    write_table(judged.patients, out / "patients.csv", "patients", is_synthetic=is_synthetic)
-    write_text(out / "report.html", page)
+    with filling(out) as folder:
+        write_located(located, atlas, folder, judged.groups)
+        write_json(folder / DETECTOR_FILE, _described(provenance))
+        write_measured(table, located, folder / "features.csv")
+        write_table(judged.predictions, folder / "predictions.csv", "predictions", is_synthetic=is_synthetic)
+        write_table(judged.patients, folder / "patients.csv", "patients", is_synthetic=is_synthetic)
+        write_text(folder / "report.html", page)
     progress("write report", 1, 1)
-    return _prediction_outcome(reading, located, model, judged, out)
+    return _prediction_outcome(reading, located, model, judged, out, provenance)
+
+
+def _locate(volume: Volume, finder: Detector, settings: CaseSettings, progress: Progress) -> Located:
+    """The nodes a detector finds."""
+    if isinstance(finder, BuiltInDetector):
+        return locate_nodes(volume, settings, progress)
+    progress("locate nodes", 0, 1)
+    found = finder.detect(volume)
+    progress("locate nodes", 1, 1)
+    context = context_masks(volume, found.anatomy, settings.locate.anatomy)
+    return Located(volume, found.segmentation, found.nodes, context, found.coverage, (*volume.warnings, *found.warnings))
+
+
+def _described(provenance: Provenance) -> dict[str, Any]:
+    """``detector.json``."""
+    return {"schema": 1, **dataclasses.asdict(provenance)}
 
 
 @dataclass(frozen=True)
@@ -146,7 +227,7 @@ def _report(
     model: Model,
     judged: _Judged,
     settings: CaseSettings,
-    has_given_mask: bool,
+    provenance: Provenance,
 ) -> str:
     volume, nodes, groups = located.volume, located.nodes, judged.groups
     pictures = {node.node_id: node_picture(volume, located.segmentation, node, groups.get(node.node_id)) for node in nodes}
@@ -164,10 +245,13 @@ def _report(
             model=model_to_dict(model),
             withheld_reason=judged.withheld,
             warnings=_all_warnings(reading, located, model, judged),
-            settings={name: plain_settings(getattr(settings, name)) for name in ("locate", "radiomics", "atlas")},
+            settings={
+                "detector": {name: value for name, value in plain_settings(provenance).items() if value},
+                **{name: plain_settings(getattr(settings, name)) for name in ("locate", "radiomics", "atlas")},
+            },
             versions=versions(),
             patient_id=PSEUDONYM,
-            has_given_mask=has_given_mask,
+            has_given_mask=provenance.name == MASK_NAME,
         )
     )
 
@@ -177,10 +261,12 @@ def _all_warnings(reading: CTReading, located: Located, model: Model, judged: _J
     return tuple(dict.fromkeys((*of_model, *located.warnings, *reading.notes)))
 
 
-def _prediction_outcome(reading: CTReading, located: Located, model: Model, judged: _Judged, out: Path) -> Outcome:
+def _prediction_outcome(
+    reading: CTReading, located: Located, model: Model, judged: _Judged, out: Path, provenance: Provenance
+) -> Outcome:
     warnings = _all_warnings(reading, located, model, judged)
     result = {
-        **_located_result(located, reading, out),
+        **_located_result(located, reading, out, provenance),
         "groups": judged.groups,
         "withheld": judged.withheld,
         "patients": json.loads(judged.patients.to_json(orient="records")),
@@ -206,9 +292,10 @@ def _read(ct: Path, series_uid: str | None, progress: Progress) -> CTReading:
     return reading
 
 
-def _located_result(located: Located, reading: CTReading, out: Path) -> dict[str, Any]:
+def _located_result(located: Located, reading: CTReading, out: Path, provenance: Provenance) -> dict[str, Any]:
     return {
         "folder": str(out),
+        "detector": dataclasses.asdict(provenance),
         "nodes": len(located.nodes),
         "by_side": {side: sum(node.side == side for node in located.nodes) for side in SIDES},
         "coverage": dict(located.coverage),
@@ -224,7 +311,7 @@ def _node_lines(located: Located, predictions: pd.DataFrame | None = None) -> li
     given = set() if predictions is None else set(predictions.dropna(subset=["group"]).index)
     for node in located.nodes:
         text = f"{node.node_id:<6}{node.level or '-':<7}{node.short_axis_mm:>7.1f}{node.long_axis_mm:>7.1f}   "
-        text += f"{node.volume_mm3:>9.0f}    {node.mean_hu:>6.0f}   {node.detection_score:>11.2f}"
+        text += f"{node.volume_mm3:>9.0f}    {round(node.mean_hu):>6}   {node.detection_score:>11.2f}"
         if predictions is not None:
             row = predictions.loc[node.node_id]
             has_group = node.node_id in given
