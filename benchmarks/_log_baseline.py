@@ -1,7 +1,8 @@
 """The plain detector every figure is printed beside: threshold and Laplacian-of-Gaussian blobs at several radii, nothing else.
 
-Within each axilla region of :func:`axilla.anatomy.find_anatomy`, its muscle left out, the CT is cut at fat and muscle level, smoothed, and every
-maximum of the scale-normalized response above the soft-tissue threshold is a candidate, ranked by that response.
+Within each axilla region of :func:`axilla.anatomy.find_anatomy`, its muscle left out, the CT is cut at fat and
+muscle level, smoothed, and every maximum of the scale-normalized response above the soft-tissue threshold is a candidate,
+ranked by that response.
 """
 
 from __future__ import annotations

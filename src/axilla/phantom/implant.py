@@ -3,7 +3,7 @@
 1. ``find_anatomy`` gives each side's axilla. 2. In it, room is where the CT itself shows clean fat: every voxel's distance to the
 nearest other tissue. 3. The phantom's nodes (same shapes, cortices, hila, textures) are placed there, free or just touching a
 vessel or muscle, never inside one. 4. Each node is sampled finely, blurred by the CT's measured point spread in plane and by its
-slice thickness along z, and mixed with the CT. The CT's own noise stays where the node is, structures under it (strands of fat) do not.
+slice thickness along z, and mixed with the CT. The CT's own noise stays where the node is, strands of fat under it do not.
 Voxels that no node reaches are those of the CT, bit for bit.
 """
 

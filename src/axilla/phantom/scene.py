@@ -193,12 +193,13 @@ def _paint_lungs(canvas: Canvas, cavity: Field, middle: Field, texture: Texture,
         return
     zs, ys, xs = box
     y, x = canvas.y_mm[ys], canvas.x_mm[xs]
+    cavity_at, middle_at = cavity.over(y, x), middle.over(y, x)
+    low, high = middle.bounds_mm()
     for k in range(zs.start, zs.stop):
         z = float(canvas.z_mm[k])
-        outside = cavity.on_slice(z, y, x)
-        low, high = middle.bounds_mm()
+        outside = cavity_at(z)
         if low[0] <= z <= high[0]:
-            outside = np.maximum(outside, -middle.on_slice(z, y, x))
+            outside = np.maximum(outside, -middle_at(z))
         below = trunk.diaphragm_mm(y, x) - np.float32(z)
         if float(below.max()) > 0:
             share = np.clip(0.5 - np.maximum(outside, -below) / canvas.voxel_mm, 0, 1)

@@ -74,7 +74,7 @@ def smooth_noise(
     high = np.array([canvas.z_mm[-1], canvas.y_mm[-1], canvas.x_mm[-1]], dtype=float) + spacing_mm
     shape = np.ceil((high - low) / spacing_mm).astype(int) + 2
     noise = rng.standard_normal(tuple(shape), dtype=np.float32)
-    noise = gaussian_filter(noise, [c / spacing_mm for c in correlation_zyx_mm], mode="wrap")
+    noise = gaussian_filter(noise, [c / spacing_mm for c in correlation_zyx_mm], mode="wrap", truncate=2.5)
     return Field((noise / noise.std()).astype(np.float32), low, spacing_mm)
 
 
