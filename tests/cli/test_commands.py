@@ -185,3 +185,55 @@ def test_the_module_runs_too(tmp_path: Path) -> None:
         [sys.executable, "-m", "axilla", "--version"], capture_output=True, text=True, check=True, env=environment
     )
     assert shown.stdout.strip() == f"axilla {__version__}"
+
+
+def test_extract_refuses_an_empty_mask_and_a_format_it_does_not_write(ct_and_mask: tuple[Path, Path], tmp_path: Path) -> None:
+    ct, mask = ct_and_mask
+    assert run(["extract", str(ct), str(mask), "-o", str(tmp_path / "features.xlsx")]) == 2
+    empty = sitk.ReadImage(str(mask)) * 0
+    sitk.WriteImage(empty, str(mask))
+    assert run(["extract", str(ct), str(mask), "-o", str(tmp_path / "features.csv")]) == 3
+    assert not (tmp_path / "features.csv").exists()
+
+
+def test_two_patients_under_one_pseudonym_are_not_taken_for_one(ct_and_mask, tmp_path: Path, capsys) -> None:
+    ct, mask = ct_and_mask
+    tables = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    for table in tables:
+        assert run(["extract", str(ct), str(mask), "-o", table]) == 0
+    assert run(["train", *tables, "-o", str(tmp_path / "model.json")]) == 3
+    assert "--patient-id" in capsys.readouterr().err
+    assert run(["extract", str(ct), str(mask), "-o", tables[1], "--patient-id", "P0002"]) == 0
+    assert read_features(Path(tables[1])).frame["patient_id"].unique().tolist() == ["P0002"]
+
+
+def test_results_that_cannot_be_written_are_told_before_the_work(ct_and_mask, tmp_path: Path, capsys) -> None:
+    ct, mask = ct_and_mask
+    (tmp_path / "file").touch()
+    for arguments in (
+        ["locate", str(ct), "-o", str(tmp_path / "file")],
+        ["extract", str(ct), str(mask), "-o", str(tmp_path / "file" / "x.csv")],
+        ["predict", str(ct), "--model", "none.json", "-o", str(tmp_path / "file")],
+        ["simulate", str(tmp_path / "file"), "--patients", "1", "--seed", "1"],
+        ["demo", "-o", str(tmp_path / "file")],
+        ["train", "none.csv", "-o", str(tmp_path / "file" / "model.json")],
+        ["evaluate", "none.csv", "none.csv", "-o", str(tmp_path / "file")],
+    ):
+        assert run(arguments) == 3, arguments
+        said = capsys.readouterr().err
+        assert "is a file, but a folder is needed" in said
+        assert "read CT" not in said
+
+
+def test_a_damaged_sidecar_or_group_is_refused(tmp_path: Path, capsys) -> None:
+    rows = "patient_id,node_id,label,group,score,probability,distance_1,distance_2,warnings\nA,1,1,{},1,1,1,1,\n"
+    predictions, status = tmp_path / "predictions.csv", tmp_path / "status.csv"
+    status.write_text("patient_id,node_id,status\nA,1,benign\n")
+    for group in ("high", "1.5", "3"):
+        predictions.write_text(rows.format(group))
+        assert run(["evaluate", str(predictions), str(status), "-o", str(tmp_path / "out")]) == 3, group
+        assert "group" in capsys.readouterr().err
+    predictions.write_text(rows.format(2))
+    (tmp_path / "predictions.csv.json").write_text("{ cut of")
+    assert run(["evaluate", str(predictions), str(status), "-o", str(tmp_path / "out")]) == 3
+    assert "predictions.csv.json" in capsys.readouterr().err

@@ -201,6 +201,9 @@ def extract(
     ct: CTArgument,
     mask: Annotated[Path, typer.Argument(metavar="MASK", help="NIfTI, NRRD, .seg.nrrd, DICOM SEG or RTSTRUCT.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="CSV or Parquet file to write.")],
+    patient_id: Annotated[
+        str, typer.Option("--patient-id", help="Pseudonym written into the table; one of its own for each patient.")
+    ] = "P0001",
     resample_mask: Annotated[
         bool, typer.Option("--resample-mask", help="Bring a mask from another grid onto the CT's (nearest).")
     ] = False,
@@ -211,7 +214,9 @@ def extract(
     from axilla.pipeline.predict import extract_features
 
     with progress_on_stderr() as progress:
-        outcome = extract_features(ct, mask, out, resample_mask=resample_mask, series_uid=series, progress=progress)
+        outcome = extract_features(
+            ct, mask, out, patient_id=patient_id, resample_mask=resample_mask, series_uid=series, progress=progress
+        )
     emit(outcome.result, outcome.lines, as_json=as_json)
 
 

@@ -53,11 +53,9 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
     InputRefusedError
         If the file is missing, empty, not a table, of a newer schema, or lacks a required column.
     """
-    sidecar = path.with_name(path.name + ".json")
-    if sidecar.is_file():
-        schema = json.loads(sidecar.read_text(encoding="utf-8")).get("schema")
-        if schema != SCHEMA:
-            raise InputRefusedError(f"{path.name} has schema {schema}; this axilla reads schema {SCHEMA}. Update axilla.")
+    schema = _sidecar(path).get("schema", SCHEMA)
+    if schema != SCHEMA:
+        raise InputRefusedError(f"{path.name} has schema {schema}; this axilla reads schema {SCHEMA}. Update axilla.")
     text = _read_text(path)
     try:
         frame = pd.read_csv(io.StringIO(text), sep=_delimiter(text), dtype=dict.fromkeys(_TEXT_COLUMNS, str))
@@ -156,8 +154,29 @@ def is_synthetic_table(path: Path) -> bool:
     """Whether a table written by axilla says it holds synthetic data (sidecar or Parquet metadata); others are taken as real."""
     if path.suffix.lower() == ".parquet":
         return (pq.read_schema(path).metadata or {}).get(b"axilla.is_synthetic") == b"true"
+    return bool(_sidecar(path).get("is_synthetic"))
+
+
+def _sidecar(path: Path) -> dict[str, object]:
+    """What ``<name>.csv.json`` says of the table; empty where there is none.
+
+    Raises
+    ------
+    InputRefusedError
+        If it is damaged: whether the data are synthetic would be unknown.
+    """
     sidecar = path.with_name(path.name + ".json")
-    return sidecar.is_file() and bool(json.loads(sidecar.read_text(encoding="utf-8")).get("is_synthetic"))
+    if not sidecar.is_file():
+        return {}
+    try:
+        content = json.loads(sidecar.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputRefusedError(
+            f"{sidecar.name} is damaged (no JSON); restore it, or remove it if the table is not axilla's."
+        ) from error
+    if not isinstance(content, dict) or "schema" not in content:
+        raise InputRefusedError(f"{sidecar.name} names no schema; restore it, or remove it if the table is not axilla's.")
+    return content
 
 
 def _is_axilla(frame: pd.DataFrame) -> bool:

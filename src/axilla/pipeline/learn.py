@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from axilla.errors import InputRefusedError
 from axilla.evaluate import Evaluation, NodeLevel, PatientLevel, Quantity, evaluate, node_table, patient_table, split_status
 from axilla.io.files import check_can_write, write_json
 from axilla.io.models import write_model
@@ -17,9 +18,17 @@ from axilla.table import FeatureTable
 
 
 def train_model(features: Sequence[Path], out: Path, seed: int | None = None) -> Outcome:
-    """Train on every row of the given tables and write the model."""
+    """Train on every row of the given tables and write the model.
+
+    Raises
+    ------
+    InputRefusedError
+        If a table cannot be used, or two hold the same patient.
+    """
     check_can_write(out)
-    table = FeatureTable.concatenate([read_features(path) for path in features])
+    tables = [read_features(path) for path in features]
+    _check_patients_differ(features, tables)
+    table = FeatureTable.concatenate(tables)
     settings = ModelSettings() if seed is None else ModelSettings(seed=seed)
     model = train(table, settings, is_synthetic=any(is_synthetic_table(path) for path in features))
     write_model(model, out)
@@ -44,6 +53,19 @@ def train_model(features: Sequence[Path], out: Path, seed: int | None = None) ->
     return Outcome(result, lines)
 
 
+def _check_patients_differ(paths: Sequence[Path], tables: Sequence[FeatureTable]) -> None:
+    """Two CTs measured apart both call their patient P0001; taken for one, the count of patients would be wrong."""
+    owner: dict[str, Path] = {}
+    for path, table in zip(paths, tables, strict=True):
+        for patient_id in table.frame["patient_id"].unique():
+            if patient_id in owner:
+                raise InputRefusedError(
+                    f"Patient {patient_id} stands in {owner[patient_id]} and in {path}; give each patient a pseudonym of its own "
+                    "(axilla extract --patient-id P0002), or join the tables if they are of one patient."
+                )
+            owner[patient_id] = path
+
+
 def evaluate_predictions(predictions_path: Path, status_paths: Sequence[Path], out: Path) -> Outcome:
     """Compare predictions with pathology and write ``results.json`` and its tables.
 
@@ -51,12 +73,21 @@ def evaluate_predictions(predictions_path: Path, status_paths: Sequence[Path], o
     (with the sides of ``nodes.csv`` beside the predictions, if there).
     """
     check_can_write(out, folder=True)
-    predictions = read_table(predictions_path, required=PREDICTION_COLUMNS).astype({"group": "Int64"})
+    predictions = _with_whole_groups(read_table(predictions_path, required=PREDICTION_COLUMNS), predictions_path.name)
     node_status, patient_status = _statuses(status_paths)
     calls = _calls(predictions, predictions_path.parent, patient_status)
     evaluation = evaluate(predictions, node_status, calls, patient_status, is_synthetic=is_synthetic_table(predictions_path))
     write_evaluation(evaluation, out)
     return Outcome(evaluation.to_dict(), (*summary_lines(evaluation), f"results: {out / 'results.json'}"))
+
+
+def _with_whole_groups(predictions: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Groups as whole numbers, empty where there is none."""
+    given = predictions["group"].dropna()
+    wrong = given[~given.isin((1, 2))]
+    if len(wrong):
+        raise InputRefusedError(f"{name}: a group is 1, 2 or empty, not {wrong.iloc[0]!r} (row {wrong.index[0] + 2}).")
+    return predictions.astype({"group": "Int64"})
 
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from axilla.anatomy.context import context_masks
 from axilla.atlas import Atlas
 from axilla.detectors import BUILT_IN, BuiltInDetector, Detector, Provenance
-from axilla.errors import UsageError
+from axilla.errors import InputRefusedError, UsageError
 from axilla.figures import contact_sheet, node_picture, overview
 from axilla.io import CTReading, read_ct
 from axilla.io.detectors import MASK_NAME, ExternalSettings, MaskDetector, detector_from
@@ -105,18 +105,31 @@ def extract_features(
     mask: Path,
     out: Path,
     *,
+    patient_id: str = PSEUDONYM,
     resample_mask: bool = False,
     series_uid: str | None = None,
     settings: CaseSettings | None = None,
     progress: Progress = silent,
 ) -> Outcome:
-    """Measure every label of a mask and write the feature table."""
+    """Measure every label of a mask and write the feature table.
+
+    Raises
+    ------
+    InputRefusedError
+        If the CT or the mask cannot be used, or the mask is empty.
+    UsageError
+        If the name of `out` says no format that can be written.
+    """
     settings = settings or CaseSettings()
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        raise UsageError(f"The feature table's name must end in .csv or .parquet, not {out.name!r}.")
     check_can_write(out)
     volume = _read(ct, series_uid, progress).volume
     reading = read_mask(mask, volume.geometry, resample=resample_mask)
+    if not any(segment.n_voxels for segment in reading.segmentation.segments):
+        raise InputRefusedError("The mask has no voxel in any label, so there is nothing to measure; draw the nodes first.")
     located = Located(volume, reading.segmentation, (), {}, {}, (*volume.warnings, *reading.notes))
-    table = measure(located, settings, PSEUDONYM, progress)
+    table = measure(located, settings, patient_id, progress)
     write_measured(table, located, out)
     counts = table.frame["feature_status"].value_counts().to_dict()
     result = {"features": str(out), "rows": len(table), "status": counts, "warnings": list(located.warnings)}
