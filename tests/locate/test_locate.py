@@ -66,7 +66,10 @@ def test_numbering_runs_right_then_left_and_head_to_foot(location):
 def test_the_score_is_explained(location):
     for node in location.nodes:
         parts = {k: v for k, v in node.measurements.items() if k.startswith("score_")}
-        assert {"score_fat", "score_neck", "score_size", "score_density"} <= set(parts)
+        is_crescent = {"score_fat", "score_neck", "score_density"} <= set(parts)
+        assert {"score_size", "score_wall"} <= set(parts)
+        assert is_crescent or "score_likeness" in parts
+        assert {f"evidence_{group}" for group in ("size", "shape", "fat", "neck", "density")} <= set(node.measurements)
         assert all(0 <= v <= 1 for v in parts.values())
         assert node.detection_score >= LocateSettings().min_score
         assert node.detection_score <= min(parts.values()) + 1e-9

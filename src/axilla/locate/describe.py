@@ -8,9 +8,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from axilla.anatomy import Anatomy, AnatomySettings, find_anatomy
+from axilla.anatomy.morphology import distance_to
 from axilla.errors import InvalidValueError
 from axilla.locate.axes import axial_axes
 from axilla.locate.features import principal_lengths
+from axilla.locate.place import Surroundings
 from axilla.node import Node, Segment, Segmentation
 from axilla.volume import Geometry, Volume, to_canonical
 
@@ -60,12 +62,20 @@ def describe(
     sides, scores, measurements = sides or {}, scores or {}, measurements or {}
     gaps = _gaps_mm(segments, volume.geometry)
     names = _unique_names(segments)
+    around = Surroundings(anatomy)
     nodes = []
     for segment, name, gap in zip(segments, names, gaps, strict=True):
         node = _Measured(volume, segment, anatomy)
-        extra = node.columns() | {"nearest_node_mm": gap} | dict(measurements.get(segment.label, {}))
         side = sides.get(segment.label) or node.side()
-        nodes.append(node.as_node(name, side, float(scores.get(segment.label, 1.0)), extra))
+        level, confidence = around.level(node.center, side)
+        extra = node.columns() | {
+            "level_confidence": confidence,
+            "skin_mm": around.skin_mm(node.center),
+            "axillary_vessel_mm": around.vessel_mm(volume.geometry.to_mm(segment.indices_zyx()), side),
+            "nearest_node_mm": gap,
+        }
+        extra |= dict(measurements.get(segment.label, {}))
+        nodes.append(node.as_node(name, side, level, float(scores.get(segment.label, 1.0)), extra))
     return tuple(nodes)
 
 
@@ -100,20 +110,20 @@ class _Measured:
         return {
             "sd_hu": float(self.values_hu.std()),
             "hilum_share": float(np.mean(self.values_hu < threshold)),
+            "cortex_mm": self._cortex_mm(threshold),
             "length_1_mm": lengths[0],
             "length_2_mm": lengths[1],
             "length_3_mm": lengths[2],
             "axis_slice_index": float(self._slice_index(self.axes.slice_index)),
-            "skin_mm": self._distance_out_of("body"),
         }
 
-    def as_node(self, name: str, side: str, detection_score: float, extra: Mapping[str, float | str]) -> Node:
+    def as_node(self, name: str, side: str, level: str, detection_score: float, extra: Mapping[str, float | str]) -> Node:
         """The noun."""
         index = self._slice_index(self.axes.largest_slice_index)
         reference = self.volume.slices[index] if self.volume.slices else None
         x, y, z = (float(v) for v in self.center)
         return Node(
-            node_id=name, label=self.segment.label, side=side, level="", center_xyz_mm=(x, y, z),
+            node_id=name, label=self.segment.label, side=side, level=level, center_xyz_mm=(x, y, z),
             short_axis_mm=self.axes.short_mm, long_axis_mm=self.axes.long_mm,
             volume_mm3=self.segment.n_voxels * self.volume.geometry.voxel_volume_mm3, mean_hu=float(self.values_hu.mean()),
             detection_score=detection_score, slice_index=index,
@@ -129,14 +139,13 @@ class _Measured:
         own = self.mask.shape[0] - 1 - row if flips[0] else row
         return self.segment.offset_zyx[0] + own
 
-    def _distance_out_of(self, name: str) -> float:
-        """Shortest way from the center out of a coarse mask within the axial slice, mm; 0 outside it."""
-        coarse = self.anatomy.grid
-        z, y, x = np.clip(np.round(coarse.geometry.to_index(self.center)), 0, np.asarray(coarse.shape_zyx) - 1).astype(int)
-        plane = self.anatomy.masks[name][z]
-        outside = np.argwhere(~np.pad(plane, 1)) - 1
-        steps = (outside - (y, x)) * np.asarray(coarse.spacing_zyx_mm[1:])
-        return float(np.sqrt((steps**2).sum(axis=1).min())) if plane[y, x] else 0.0
+    def _cortex_mm(self, threshold_hu: float) -> float:
+        """Thickest place of the soft part: diameter of the largest ball in it, mm; 0 for a node all of fat."""
+        cortex = self.mask & (to_canonical(self.volume.array[self.segment.slices_zyx], self.grid) >= threshold_hu)
+        if not cortex.any():
+            return 0.0
+        outside = ~np.pad(cortex, 1)
+        return max(2 * float(distance_to(outside, self.spacing).max()) - min(self.spacing), min(self.spacing))
 
 
 def _unique_names(segments: list[Segment]) -> list[str]:

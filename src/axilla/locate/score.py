@@ -48,12 +48,28 @@ def score(lump: Lump, crop: SideCrop) -> Score:
     return compact if compact.value >= crescent.value else crescent
 
 
+def node_score(likeness: float, lump: Lump, crop: SideCrop) -> Score:
+    """The fitted model's answer, less what no phantom teaches it: muscle tips, and dots no larger than the slices are thick."""
+    parts = {"likeness": likeness, "size": float(np.sqrt(_size(lump, crop))), "wall": _wall(lump)}
+    return Score(float(np.prod(list(parts.values()))) * _possible(lump, crop), parts)
+
+
+def crescent_score(lump: Lump, crop: SideCrop) -> Score:
+    """The thin bent cortex around a fatty hilum, which a model of mostly round nodes does not know."""
+    return _crescent(lump, crop)
+
+
+def is_possible(lump: Lump, crop: SideCrop) -> bool:
+    """Whether size and density allow a node at all."""
+    return _possible(lump, crop) > 0
+
+
 def _compact(lump: Lump, crop: SideCrop) -> Score:
     r = lump.radius_mm
     parts = {
         "fat": below(-lump.fat_contact, -ramp(r, (2.5, 0.82), (4.5, 0.5)), 0.04),
         "neck": below(lump.neck, ramp(r, (1.6, 0.6), (2.4, 0.63)), 0.06),
-        "wall": 0.45 + 0.55 * below(lump.wall_neck, 0.85, 0.06),
+        "wall": _wall(lump),
         "round": below(lump.elongation, 2.8, 0.3),
         "solid": below(-lump.solidity, -0.45, 0.03) * below(-lump.ballness, -0.14, 0.02),
     } | _common(lump, crop, ramp(lump.ballness, (0.3, 0.25), (0.6, 0.75)))
@@ -74,16 +90,26 @@ def _crescent(lump: Lump, crop: SideCrop) -> Score:
 
 def _common(lump: Lump, crop: SideCrop, density_floor: float) -> dict[str, float]:
     """Limits that balls and crescents share."""
-    diameter = (6 * lump.volume_mm3 / np.pi) ** (1 / 3)
-    smallest = max(3.3, 1.75 * crop.native_slice_mm)
     darkness = (lump.peak_hu - crop.fat_hu) / (crop.muscle_hu - crop.fat_hu)
     share = enhancement(lump, crop)
     density = 1.0 if np.isnan(share) else density_floor + (1 - density_floor) * below(share, 0.75, 0.1)
     return {
-        "size": below(-lump.radius_mm, -1.12, 0.08) * below(-diameter, -smallest, 0.05 * smallest),
+        "size": _size(lump, crop),
         "density": density * below(-darkness, -0.76, 0.03),
         "pad": below(-lump.pad_share, -0.3, 0.05),
     }
+
+
+def _wall(lump: Lump) -> float:
+    """Low for what widens into a wall: the tip of a muscle."""
+    return 0.45 + 0.55 * below(lump.wall_neck, 0.85, 0.06)
+
+
+def _size(lump: Lump, crop: SideCrop) -> float:
+    """Low for what is smaller than 3.3 mm or than two slices can show."""
+    diameter = (6 * lump.volume_mm3 / np.pi) ** (1 / 3)
+    smallest = max(3.3, 1.75 * crop.native_slice_mm)
+    return below(-lump.radius_mm, -1.12, 0.08) * below(-diameter, -smallest, 0.05 * smallest)
 
 
 def _possible(lump: Lump, crop: SideCrop) -> float:

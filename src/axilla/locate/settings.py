@@ -19,8 +19,8 @@ class LocateSettings:
     """How soft tissue is cut into lumps."""
 
     min_score: float = 0.4
-    """Candidates at or above this detection score become nodes: the lowest cut that kept false nodes below one in two axillae on
-    the phantoms it was tuned on; below it, stubs of vessels come in faster than nodes."""
+    """Candidates at or above this detection score become nodes: on the phantom-1 cases the model was fitted to (cross-validated)
+    it keeps false nodes near one in two axillae; below it, stubs of vessels come in faster than nodes."""
 
     margin_mm: float = 9.0
     """Working box around the axilla: walls must be wide enough to be recognized as muscle."""
