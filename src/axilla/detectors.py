@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from importlib import resources
 from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
@@ -21,7 +23,7 @@ ENTRY_POINT_GROUP = "axilla.detectors"
 """Packages register a detector's factory (called without arguments) under this group of entry points."""
 
 BUILT_IN = "built-in"
-"""Name of the training-free detector that comes with axilla."""
+"""Name of the detector that comes with axilla."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +56,24 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class BuiltInDetector:
-    """The training-free method of :func:`axilla.locate.locate`."""
+    """The method of :func:`axilla.locate.locate`; its model of a node was fitted to synthetic nodes only."""
 
     settings: LocateSettings = field(default_factory=LocateSettings)
 
     @property
     def provenance(self) -> Provenance:
         """What it is and where it comes from."""
-        return Provenance(BUILT_IN, __version__, "Apache-2.0")
+        return Provenance(BUILT_IN, __version__, "Apache-2.0", _fitted_on())
 
     def detect(self, volume: Volume) -> Location:
         """The nodes of a CT, on its own grid."""
         return locate(volume, self.settings)
+
+
+def _fitted_on() -> str:
+    """What the built-in model of a node says it was fitted to."""
+    text = resources.files("axilla.locate").joinpath("node_model.json").read_text(encoding="utf-8")
+    return str(json.loads(text)["fitted_on"])
 
 
 _DEFAULTS = LocateSettings()

@@ -331,6 +331,7 @@ def test_an_unknown_name_says_what_there_is() -> None:
     with pytest.raises(UsageError, match=r"built-in.*mask:FILE.*nnunet:FOLDER"):
         detector_from("builtin")
     assert detector_from().provenance.name == "built-in"
+    assert "phantom" in detector_from().provenance.trained_on
 
 
 def test_canonical_order_of_the_fixture() -> None:
