@@ -56,7 +56,7 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class BuiltInDetector:
-    """The method of :func:`axilla.locate.locate`; its model of a node was fitted to synthetic nodes only."""
+    """The method of :func:`axilla.locate.locate`; its model of a node was fitted to synthetic nodes."""
 
     settings: LocateSettings = field(default_factory=LocateSettings)
 

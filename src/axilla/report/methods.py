@@ -56,7 +56,7 @@ def _origin(detector: Mapping[str, Any], has_given_mask: bool) -> str:
     if has_given_mask:
         return "The nodes are those of a mask given by the user; they were"
     if name == BUILT_IN:
-        return "Candidates for axillary lymph nodes were located and segmented on the CT by axilla, without labels of patients,"
+        return "Candidates for axillary lymph nodes were located and segmented on the CT by axilla's own method,"
     weights = f", trained on {detector['trained_on']}" if detector.get("trained_on") else ""
     return f"The nodes were segmented by the detector '{name}'{weights}, which is not part of axilla; they were separated,"
 
