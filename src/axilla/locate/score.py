@@ -76,16 +76,23 @@ def _compact(lump: Lump, crop: SideCrop) -> Score:
     return Score(float(np.prod(list(parts.values()))) * _possible(lump, crop), parts)
 
 
+_HOPELESS = 0.02
+"""A crescent whose other parts make less than this is not measured along its inside: that is the slowest measurement."""
+
+
 def _crescent(lump: Lump, crop: SideCrop) -> Score:
     parts = {
         "fat": below(-lump.fat_contact, -0.84, 0.02),
         "neck": below(lump.neck, 0.7, 0.05),
         "wall": below(lump.wall_neck, 0.7, 0.06),
         "round": below(-lump.lengths_mm[1] / (2 * lump.radius_mm), -1.6, 0.1) * below(-lump.bend, -1.45, 0.1),
-        "sheet": below(-lump.sheetness, -1.0, 0.06),
         "solid": below(lump.radius_mm, 3.0, 0.2) * below(-lump.radius_mm, -1.45, 0.05) * below(-lump.volume_mm3, -110, 15),
     } | _common(lump, crop, 0.05)
-    return Score(0.8 * float(np.prod(list(parts.values()))) * _possible(lump, crop), parts)
+    value = 0.8 * float(np.prod(list(parts.values()))) * _possible(lump, crop)
+    if value < _HOPELESS:
+        return Score(value, parts)
+    parts["sheet"] = below(-lump.sheetness, -1.0, 0.06)
+    return Score(value * parts["sheet"], parts)
 
 
 def _common(lump: Lump, crop: SideCrop, density_floor: float) -> dict[str, float]:
