@@ -233,7 +233,12 @@ def test_a_damaged_sidecar_or_group_is_refused(tmp_path: Path, capsys) -> None:
         predictions.write_text(rows.format(group))
         assert run(["evaluate", str(predictions), str(status), "-o", str(tmp_path / "out")]) == 3, group
         assert "group" in capsys.readouterr().err
+    predictions.write_text(rows.format(2).replace("2,1,1,1,1", "2,high,1,1,1"))
+    assert run(["evaluate", str(predictions), str(status), "-o", str(tmp_path / "out")]) == 3
+    assert "score" in capsys.readouterr().err
     predictions.write_text(rows.format(2))
+    assert run(["evaluate", str(predictions), str(status), "-o", str(tmp_path / "out")]) == 0
+    assert "1 patients, 0 of them of the rarer status" in capsys.readouterr().out
     (tmp_path / "predictions.csv.json").write_text("{ cut of")
     assert run(["evaluate", str(predictions), str(status), "-o", str(tmp_path / "out")]) == 3
     assert "predictions.csv.json" in capsys.readouterr().err

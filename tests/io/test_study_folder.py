@@ -136,3 +136,11 @@ def test_a_sheet_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -
     with pytest.raises(InputRefusedError) as refusal:
         read_clinical_sheet(path)
     assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize("note", ['"left open\nP2,L,cN0,3,0,x\n', '"' + "x" * 200_000 + '"\n'])
+def test_an_open_quotation_mark_swallows_no_patients(tmp_path: Path, note: str) -> None:
+    sheet = tmp_path / "clinical.csv"
+    sheet.write_text("patient_id,operated_side,clinical_n,nodes_examined,nodes_positive,note\nP1,R,cN+,5,2," + note)
+    with pytest.raises(InputRefusedError, match="quotation mark"):
+        read_clinical_sheet(sheet)

@@ -59,3 +59,16 @@ def test_nothing_to_train_on_says_why(tmp_path: Path, capsys: pytest.CaptureFixt
     assert run(["import", str(tmp_path / "ct"), "--study", str(tmp_path / "study")]) == 0
     assert run(["run", str(tmp_path / "study")]) == 3
     assert "1 patient(s): invasive not given" in capsys.readouterr().err
+
+
+def test_one_identifier_with_two_names_is_told_without_the_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path / "ct" / "a", thorax(200), patient_id="SECRET1", patient_name="Smith^Anna", uid_seed="a")
+    put(tmp_path / "ct" / "b", thorax(180), patient_id="SECRET1", patient_name="Jones^Bea", uid_seed="b")
+    assert run(["import", str(tmp_path / "ct"), "--study", str(tmp_path / "study")]) == 0
+    said = capsys.readouterr().out
+    assert "differing names" in said
+    assert not any(word in said for word in ("SECRET1", "Smith", "Jones"))
+    put(tmp_path / "one" / "c", thorax(180), patient_id="X", patient_name="SMITH ANNA", uid_seed="c")
+    put(tmp_path / "one" / "d", thorax(200), patient_id="X", patient_name="Smith^Anna", uid_seed="d")
+    assert run(["import", str(tmp_path / "one"), "--study", str(tmp_path / "other")]) == 0
+    assert "differing names" not in capsys.readouterr().out

@@ -155,10 +155,10 @@ def _node_level(nodes: pd.DataFrame, left_out: Mapping[str, int], settings: Eval
     draws = None
     if len(names):
         draws = stats.patient_draws(strata, settings.n_resamples, np.random.default_rng(settings.seed))
-        few = {int(s): int((strata == s).sum()) for s in np.unique(strata)}
-        if min(few.values()) < settings.few_patients:
+        few = min(int(((strata & status) > 0).sum()) for status in (1, 2))
+        if few < settings.few_patients:
             warnings.append(
-                f"The node-level results rest on {len(names)} patients, {min(few.values())} of them of the rarer status; "
+                f"The node-level results rest on {len(names)} patients, {few} of them of the rarer status; "
                 "intervals by patient are rough."
             )
     level = NodeLevel(

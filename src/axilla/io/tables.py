@@ -80,7 +80,11 @@ def read_sheet(path: Path) -> list[dict[str, str]]:
         If the file is missing or empty, a column name is missing or repeated, or a row is longer than the header.
     """
     text = _read_text(path)
-    rows = [row for row in csv.reader(io.StringIO(text), delimiter=_delimiter(text)) if any(cell.strip() for cell in row)]
+    lines = csv.reader(io.StringIO(text), delimiter=_delimiter(text), strict=True)
+    try:
+        rows = [row for row in lines if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise InputRefusedError(f"{path.name}, line {lines.line_num}: {error}; is a quotation mark left open?") from error
     header = [name.strip().lower() for name in rows[0]]
     if len(set(header)) != len(header) or "" in header:
         raise InputRefusedError(f"{path.name}: every column needs a name of its own; the header is {', '.join(header)}.")

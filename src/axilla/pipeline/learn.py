@@ -73,7 +73,7 @@ def evaluate_predictions(predictions_path: Path, status_paths: Sequence[Path], o
     (with the sides of ``nodes.csv`` beside the predictions, if there).
     """
     check_can_write(out, folder=True)
-    predictions = _with_whole_groups(read_table(predictions_path, required=PREDICTION_COLUMNS), predictions_path.name)
+    predictions = _checked(read_table(predictions_path, required=PREDICTION_COLUMNS), predictions_path.name)
     node_status, patient_status = _statuses(status_paths)
     calls = _calls(predictions, predictions_path.parent, patient_status)
     evaluation = evaluate(predictions, node_status, calls, patient_status, is_synthetic=is_synthetic_table(predictions_path))
@@ -81,8 +81,13 @@ def evaluate_predictions(predictions_path: Path, status_paths: Sequence[Path], o
     return Outcome(evaluation.to_dict(), (*summary_lines(evaluation), f"results: {out / 'results.json'}"))
 
 
-def _with_whole_groups(predictions: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Groups as whole numbers, empty where there is none."""
+def _checked(predictions: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Groups as whole numbers, empty where there is none; scores are numbers."""
+    for column in ("score", "probability", "distance_1", "distance_2"):
+        try:
+            pd.to_numeric(predictions[column])
+        except (ValueError, TypeError) as error:
+            raise InputRefusedError(f"{name}: the column {column} holds something that is no number ({error}).") from error
     given = predictions["group"].dropna()
     wrong = given[~given.isin((1, 2))]
     if len(wrong):

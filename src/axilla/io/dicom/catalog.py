@@ -180,7 +180,22 @@ def scan(sources: Iterable[Path] | Path, settings: SourceSettings | None = None,
         missing = [name for name in listed if _folded(f"{base}/{name}" if base else name) not in names]
         if missing:
             notes.append(f"The CD's directory (DICOMDIR) lists {len(missing)} file(s) of {len(listed)} that are not there.")
+    notes += _doubtful_persons(slices)
     return Catalog(tuple(group_series(slices)), tuple(unread), tuple(notes))
+
+
+def _doubtful_persons(slices: Iterable[SliceHeader]) -> list[str]:
+    """Names change and are misspelled, so this is told, not refused."""
+    persons: dict[str, set[str]] = defaultdict(set)
+    for one in slices:
+        persons[one.patient_key].add(one.person_key)
+    n_doubtful = sum(len(found) > 1 for found in persons.values())
+    if not n_doubtful:
+        return []
+    return [
+        f"{n_doubtful} PatientID(s) stand with differing names or dates of birth; make sure that each is one person, "
+        "because their series are taken for one patient's."
+    ]
 
 
 def group_series(slices: Iterable[SliceHeader]) -> list[Series]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -69,6 +70,8 @@ class SliceHeader:
     patient_key: str
     hospital_id: str = field(repr=False)
     """PatientID as the hospital wrote it; goes into the study's owner-only key and nowhere else."""
+    person_key: str = field(repr=False)
+    """A hash of name and date of birth: one PatientID with several of these may be several persons."""
     modality: str
     sop_class: str
     instance_number: int
@@ -168,6 +171,11 @@ def patient_key(dataset: Dataset) -> str:
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
 
 
+def _person_key(dataset: Dataset) -> str:
+    name = re.sub(r"[^\w]+", "", _text(dataset, "PatientName").upper())
+    return hashlib.sha256(f"{name}\n{_text(dataset, 'PatientBirthDate')}".encode()).hexdigest()[:16]
+
+
 def _starts_like_dicom(start: bytes) -> bool:
     """Without preamble: the first tag is of group 0002 or 0008, in either byte order."""
     return len(start) >= 8 and start[:2] in {b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08"}
@@ -231,6 +239,7 @@ def _slice_header(
         study_uid=_text(dataset, "StudyInstanceUID"),
         patient_key=patient_key(dataset),
         hospital_id=_text(dataset, "PatientID"),
+        person_key=_person_key(dataset),
         modality=_text(dataset, "Modality"),
         sop_class=_text(dataset, "SOPClassUID"),
         instance_number=(frame + 1) if frame is not None else _int(dataset, "InstanceNumber"),
