@@ -179,6 +179,29 @@ def test_train_and_evaluate_from_tables(tmp_path: Path, capsys) -> None:
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == result
 
 
+def test_predict_shows_where_the_nodes_come_from(ct_and_mask: tuple[Path, Path], tmp_path: Path, capsys) -> None:
+    ct, mask = ct_and_mask
+    write_features(two_clouds(), tmp_path / "features.csv")
+    assert run(["train", str(tmp_path / "features.csv"), "-o", str(tmp_path / "model.json")]) == 0
+    script = tmp_path / "copy.py"
+    script.write_text(f"import shutil, sys\nshutil.copy({str(mask)!r}, sys.argv[2])\n")
+    program = f"command:'{sys.executable}' '{script}' {{ct}} {{out}}"
+    arguments = ["predict", str(ct), "--model", str(tmp_path / "model.json"), "-o", str(tmp_path / "out"), "--json"]
+    capsys.readouterr()
+    assert run([*arguments, "--detector", program, "--allow-external-detector"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["nodes"], result["detector"]["command"]) == (3, program.removeprefix("command:"))
+    assert json.loads((tmp_path / "out" / "detector.json").read_text())["name"] == "command"
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "copy.py" in page
+    assert "segmented by the detector" in page
+    assert "gives no detection scores" in page
+    assert run([*arguments, "--mask", str(mask)]) == 0
+    capsys.readouterr()
+    kept = json.loads((tmp_path / "out" / "detector.json").read_text())
+    assert (kept["name"], len(kept["sha256"])) == ("mask", 64)
+
+
 def test_the_module_runs_too(tmp_path: Path) -> None:
     environment = {**os.environ, "HOME": str(tmp_path)}
     shown = subprocess.run(
