@@ -27,7 +27,7 @@ from axilla.phantom import (
 
 SMALL = PhantomSettings(shape_zyx=(56, 208, 208), spacing_xyz_mm=(2.2, 2.2, 2.7))
 FEW = replace(SMALL, shape_zyx=(20, 160, 160), spacing_xyz_mm=(2.6, 2.6, 2.0), top_mm=-15, allow_partial_axilla=True)
-QUIET = PhantomSettings(noise_sd_hu=0, scanner=ScannerProfile(resolution_mm=0.3))
+QUIET = PhantomSettings(shape_zyx=(92, 300, 330), spacing_xyz_mm=(1.4, 1.4, 1.8), noise_sd_hu=0, scanner=ScannerProfile(resolution_mm=0.3))
 
 
 def _nodes(seed: int, benign: int = 7, metastatic: int = 4):
@@ -186,9 +186,9 @@ def test_nodes_outside_a_partial_field_are_not_in_the_truth():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"sex": "male", "habitus": 0.0, "muscularity": 1.0},
+        pytest.param({"sex": "male", "habitus": 0.0, "muscularity": 1.0}, marks=pytest.mark.slow),
         {"sex": "female", "habitus": 1.0, "gland_density": 1.0, "contrast": "arterial", "injection_side": "L"},
-        {"sex": "female", "habitus": 0.0, "muscularity": 0.0, "contrast": "none"},
+        pytest.param({"sex": "female", "habitus": 0.0, "muscularity": 0.0, "contrast": "none"}, marks=pytest.mark.slow),
         {"sex": "male", "habitus": 0.6, "arms": "down", "contrast": "mixed"},
     ],
 )
