@@ -27,7 +27,9 @@ from axilla.phantom import (
 
 SMALL = PhantomSettings(shape_zyx=(56, 208, 208), spacing_xyz_mm=(2.2, 2.2, 2.7))
 FEW = replace(SMALL, shape_zyx=(20, 160, 160), spacing_xyz_mm=(2.6, 2.6, 2.0), top_mm=-15, allow_partial_axilla=True)
-QUIET = PhantomSettings(shape_zyx=(92, 300, 330), spacing_xyz_mm=(1.4, 1.4, 1.8), noise_sd_hu=0, scanner=ScannerProfile(resolution_mm=0.3))
+QUIET = PhantomSettings(
+    shape_zyx=(92, 300, 330), spacing_xyz_mm=(1.4, 1.4, 1.8), noise_sd_hu=0, scanner=ScannerProfile(resolution_mm=0.3)
+)
 
 
 def _nodes(seed: int, benign: int = 7, metastatic: int = 4):
