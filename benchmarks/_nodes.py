@@ -11,7 +11,7 @@ import numpy as np
 from axilla.evaluate import DetectionCase, compare, is_hit, match
 from axilla.locate import LocateSettings, Location, locate
 from axilla.node import SIDES, Segment, Segmentation
-from axilla.phantom import CasePlan, CohortSettings, PhantomSettings, SyntheticCase, plan_cohort, render_case
+from axilla.phantom import CasePlan, CohortSettings, PhantomSettings, SyntheticCase, TruthNode, plan_cohort, render_case
 from axilla.volume import Geometry, Volume
 from benchmarks._log_baseline import Blob, find_blobs
 
@@ -52,6 +52,7 @@ class Measured:
     axilla: DetectionCase
     baseline: DetectionCase
     seconds: float
+    nodes: tuple[TruthNode, ...]
     new: DetectionCase | None = None
     """For implants: without the labels that the CT has without them."""
 
@@ -80,7 +81,7 @@ def measure(case: SyntheticCase, name: str, own: Location | None = None) -> Meas
     blobs = find_blobs(case.volume, location.anatomy)[:MOST_BLOBS]
     baseline = _baseline(case, blobs, name, n_axillae)
     new = None if own is None else _without_own(found, location.segmentation, own)
-    return Measured(found, baseline, seconds, new)
+    return Measured(found, baseline, seconds, case.nodes, new)
 
 
 def _without_own(found: DetectionCase, segmentation: Segmentation, own: Location) -> DetectionCase:

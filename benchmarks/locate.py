@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from axilla.errors import InvalidValueError
-from axilla.evaluate import DetectionCase, at_most, compare, detection_summary, froc
+from axilla.evaluate import DetectionCase, DetectionSettings, at_most, compare, detection_summary, froc, match
 from axilla.io import read_ct
 from axilla.io.exchange import read_mask
 from axilla.locate import LocateSettings, Location
@@ -38,11 +38,11 @@ def main(arguments: Sequence[str] = ()) -> None:
         "LoG: the plain threshold-plus-Laplacian-of-Gaussian detector, its sensitivity at >= 3 mm and 1 false positive per axilla"
     )
     if options.ct is not None:
-        _implants(options.ct, options.rois, parse_seeds(options.implant_seeds), options.nodes_per_side, threshold)
+        _implants(options.ct, options.rois, parse_seeds(options.implant_seeds), options, threshold)
     else:
         print("\nNo implants: name a real CT with --ct or $AXILLA_BENCH_CT.")
     if not options.only_implants:
-        _phantoms(parse_seeds(options.seeds), options.cases, options.conditions, threshold)
+        _phantoms(parse_seeds(options.seeds), options, threshold)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -56,10 +56,12 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=1, help="of these, patients of every condition but the base (default: 1)")
     parser.add_argument("--conditions", default="", help="only those whose name holds this")
     parser.add_argument("--only-implants", action="store_true", help="leave the phantom out")
+    parser.add_argument("--misses", action="store_true", help="also list every node of 3 mm or more that was not found")
     return parser.parse_args(list(arguments))
 
 
-def _implants(ct: Path, rois: Path | None, seeds: Sequence[int], n_per_side: int, threshold: float) -> None:
+def _implants(ct: Path, rois: Path | None, seeds: Sequence[int], options: argparse.Namespace, threshold: float) -> None:
+    n_per_side = options.nodes_per_side
     volume = read_ct(ct).volume
     own, seconds = locate_all(volume)
     n_own = sum(node.detection_score >= threshold for node in own.nodes)
@@ -73,6 +75,8 @@ def _implants(ct: Path, rois: Path | None, seeds: Sequence[int], n_per_side: int
     _head()
     _row("all labels", measured, lambda m: m.axilla, threshold)
     _row("new labels", measured, lambda m: m.new or m.axilla, threshold)
+    if options.misses:
+        _misses(measured, threshold)
     _froc([m.new or m.axilla for m in measured], [m.baseline for m in measured])
     if rois is not None:
         _own_rois(rois, threshold, own)
@@ -95,17 +99,20 @@ def _own_rois(path: Path, threshold: float, own: Location) -> None:
         print(f"  {segment.name or label}: {segment.n_voxels} voxels; {', '.join(told) or 'not covered'}")
 
 
-def _phantoms(seeds: Sequence[int], n_others: int, wanted: str, threshold: float) -> None:
+def _phantoms(seeds: Sequence[int], options: argparse.Namespace, threshold: float) -> None:
+    n_others = options.cases
     print(f"\n### {PHANTOM_VERSION}: base on seeds {seeds_text(seeds)}, the others on {seeds_text(seeds[:n_others])}")
     _head()
     base: list[Measured] = []
     for name, settings in CONDITIONS.items():
-        if wanted not in name:
+        if options.conditions not in name:
             continue
         own_seeds = seeds if not base and name.startswith("base") else seeds[:n_others]
         measured = [measure(phantom_case(settings, seed), f"{name} {seed}") for seed in own_seeds]
         base = base or measured
         _row(name, measured, lambda m: m.axilla, threshold)
+        if options.misses:
+            _misses(measured, threshold)
     if base:
         _froc([m.axilla for m in base], [m.baseline for m in base])
 
@@ -125,6 +132,19 @@ def _row(name: str, measured: list[Measured], choose: Callable[[Measured], Detec
     seconds = np.median([m.seconds for m in measured])
     rate = summary["false_positives_per_axilla"]
     print(f"{name:<32}{len(cases):>4}{sizes}{rate:>11.2f}{fit}{at_one:>9}{plain:>6}{seconds:>7.1f}", flush=True)
+
+
+def _misses(measured: list[Measured], threshold: float) -> None:
+    for one in measured:
+        case = one.axilla
+        found = set(match(case, threshold)["truth_label"])
+        for node in one.nodes:
+            if node.label in found or node.short_axis_mm < DetectionSettings().size_edges_mm[0]:
+                continue
+            pairs = case.pairs[case.pairs["truth_label"] == node.label]
+            near = [f"score {case.scores[pair.found_label]:.2f} IoU {pair.iou:.2f}" for pair in pairs.itertuples()]
+            size = f"{node.short_axis_mm:.1f} x {node.long_axis_mm:.1f} mm"
+            print(f"  missed: {case.name} {node.node_id} {node.kind} {size}; {', '.join(near) or 'no candidate there'}")
 
 
 def _froc(cases: list[DetectionCase], baseline: list[DetectionCase]) -> None:
