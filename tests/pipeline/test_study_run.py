@@ -103,6 +103,19 @@ def test_the_report_is_self_contained_labeled_and_nameless(finished) -> None:
             assert row.series_uid not in html
 
 
+def test_results_and_figures_carry_no_identity(finished) -> None:
+    """They are handed on; the link to the CT stays in the patients' folders."""
+    folder = StudyFolder.open(finished.study)
+    with folder.database() as database:
+        secret = {*folder.read_key().values(), str(finished.source), *(row.series_uid for row in database.series())}
+    for path in sorted((finished.study / "patients").glob("*/nodes.csv")):
+        secret |= set(pd.read_csv(path)["sop_instance_uid"])
+    for path in (*folder.results.rglob("*"), *folder.figures.rglob("*"), folder.report_path, folder.model_path):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not [word for word in secret if word.encode() in content], path
+
+
 def test_running_again_changes_no_byte_and_reads_no_ct(finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = copied(finished, tmp_path)
     monkeypatch.setattr("axilla.pipeline.study.run_case", lambda task: pytest.fail(f"{task.patient_id} was done again"))

@@ -209,7 +209,8 @@ def _noted(predictions: pd.DataFrame) -> pd.DataFrame:
 def _write_results(folder: StudyFolder, results: StudyResults) -> None:
     synthetic = results.is_synthetic
     write_model(results.model, folder.model_path)
-    write_table(results.nodes, folder.results / "nodes.csv", "nodes", is_synthetic=synthetic)
+    shared = results.nodes.assign(sop_instance_uid="")  # results are handed on; the link to the CT stays in patients/
+    write_table(shared, folder.results / "nodes.csv", "nodes", is_synthetic=synthetic)
     write_table(results.predictions, folder.results / "predictions.csv", "predictions", is_synthetic=synthetic)
     write_table(results.patients, folder.results / "patients.csv", "patients", is_synthetic=synthetic)
     write_evaluation(results.evaluation, folder.results)
