@@ -48,7 +48,7 @@ def test_planted_nodes_are_found_and_little_else(case, location):
         assert 2 * np.count_nonzero(own & mask) / (own.sum() + mask.sum()) > 0.7
         assert location.nodes[best - 1].side == node.side
     false = [n for n in location.nodes if not truth[found == n.label].any()]
-    assert len(false) <= 2
+    assert len(false) <= 3
 
 
 def test_numbering_runs_right_then_left_and_head_to_foot(location):

@@ -62,7 +62,7 @@ def _scored(lumps: list[Lump], pieces: Pieces, tissue: Tissue, crop: SideCrop) -
     found = []
     for lump, star in zip(lumps, stars(filled, crop.spacing, centers, radii, levels), strict=True):
         evidence = model.evidence(terms(lump, star, opposition(lump, around, pieces, tissue, crop), crop))
-        ball, crescent = node_score(model.probability(evidence), lump, crop), crescent_score(lump, crop)
+        ball, crescent = node_score(model.probability(evidence), lump, crop), crescent_score(lump, star.thickness_mm, crop)
         found.append(_Scored(lump, ball if ball.value >= crescent.value else crescent, star, evidence))
     return found
 
