@@ -11,8 +11,12 @@ from axilla.cli import run
 from axilla.phantom import CohortSettings, PhantomSettings
 from axilla.pipeline.simulate import simulate
 
-COARSE = CohortSettings(phantom=PhantomSettings(shape_zyx=(84, 256, 256), spacing_xyz_mm=(1.7, 1.7, 2.0)), ineligible_share=1 / 7)
-"""Coarser than the demo's patients, to be quick; one of seven patients is not eligible."""
+COARSE = CohortSettings(
+    phantom=PhantomSettings(shape_zyx=(84, 256, 256), spacing_xyz_mm=(1.7, 1.7, 2.0)),
+    role_counts=(3, 1, 1, 1),
+    ineligible_share=1 / 7,
+)
+"""Coarser than the demo's patients, to be quick, with training patients enough for a model; one of seven is not eligible."""
 
 
 @dataclass(frozen=True)

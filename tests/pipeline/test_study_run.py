@@ -147,14 +147,14 @@ def test_one_damaged_patient_fails_alone(finished, tmp_path: Path, capsys: pytes
 
 def test_lost_dicom_is_told(finished, tmp_path: Path) -> None:
     study = copied(finished, tmp_path)
-    source = Path(shutil.copytree(finished.source / "dicom" / "SIM0003", tmp_path / "dicom" / "SIM0003"))
+    source = Path(shutil.copytree(finished.source / "dicom" / "SIM0004", tmp_path / "dicom" / "SIM0004"))
     assert run(["import", str(tmp_path / "dicom"), "--study", str(study)]) == 0
     shutil.rmtree(source)
     assert run(["run", str(study), "--jobs", "1"]) == 4
     with StudyFolder.open(study).database() as database:
         failed = {row.patient_id: row.message for row in database.journal() if row.state == "failed"}
-    assert list(failed) == ["P0003"]
-    assert "gone" in failed["P0003"]
+    assert list(failed) == ["P0004"]
+    assert "gone" in failed["P0004"]
 
 
 def changed_sheet(change: Callable[[pd.DataFrame], None]) -> Callable[[Path, Path], Path]:
