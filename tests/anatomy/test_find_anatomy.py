@@ -92,6 +92,23 @@ def test_air_alone_has_nothing_in_it():
     assert "body" in anatomy.reasons["L"]
 
 
+@pytest.mark.parametrize(("columns", "border"), [((0.0, 0.5), "left"), ((0.5, 1.0), "right")])
+def test_a_chest_cut_through_gives_no_axilla(case, columns, border):
+    n = case.volume.geometry.shape_zyx[2]
+    first, last = (round(share * n) for share in columns)
+    half = case.volume.crop((slice(None), slice(None), slice(first, last)))
+    anatomy = find_anatomy(half)
+    assert set(anatomy.coverage.values()) == {"absent"}
+    assert f"cut by the {border} border" in anatomy.reasons["R"]
+
+
+def test_an_axilla_cut_off_is_not_called_whole(case):
+    n = case.volume.geometry.shape_zyx[2]
+    anatomy = find_anatomy(case.volume.crop((slice(None), slice(None), slice(0, round(0.65 * n)))))
+    assert anatomy.coverage["L"] != "whole"
+    assert anatomy.coverage["R"] == "whole"
+
+
 def test_a_chest_turned_back_to_front_is_told(case):
     array = np.ascontiguousarray(case.volume.array[:, ::-1])
     anatomy = find_anatomy(replace(case.volume, array=array))

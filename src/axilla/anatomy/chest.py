@@ -59,6 +59,9 @@ def find_chest(
     lungs = morphology.large_components(air, settings.min_lung_ml / voxel_ml)
     if np.count_nonzero(lungs) * voxel_ml < settings.min_lungs_ml:
         return None, "No lungs were found in the field of view: this is not a chest CT, or it ends outside the chest."
+    cut = _cut_through(body, lungs, settings)
+    if cut:
+        return None, f"The chest is cut by the {cut} border of the field of view: without its midline the axillae cannot be told."
     midline = _midline(body, lungs)
     lungs = _without_midline_air(lungs, midline, spacing, settings)
     lateral = _off_midline(lungs, midline, settings.apex_from_midline_mm / spacing[2])
@@ -81,6 +84,19 @@ def find_chest(
     levels[max(0, int(apex - settings.below_apex_mm * 1.5 / spacing[0])) :] = True
     shoulder = morphology.large_components(shoulder & levels, 0.5 / voxel_ml)
     return Chest(lungs & air, hull, cage, bones, shoulder, midline, apex, float(half_width)), ""
+
+
+def _cut_through(body: BoolArray, lungs: BoolArray, settings: AnatomySettings) -> str:
+    """The side on which the field ends inside the chest (``right`` or ``left``), or empty.
+
+    There the body is nearly as deep at the field's border as anywhere.
+    """
+    depth = body[lungs.any(axis=(1, 2))].sum(axis=1)
+    deepest = np.maximum(depth.max(axis=1), 1)
+    for side, column in (("right", 0), ("left", -1)):
+        if np.mean(depth[:, column] > settings.chest_cut_depth * deepest) > settings.chest_cut_share:
+            return side
+    return ""
 
 
 def _midline(body: BoolArray, lungs: BoolArray) -> float:

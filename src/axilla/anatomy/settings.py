@@ -27,6 +27,13 @@ class AnatomySettings:
     min_lungs_ml: float = 250.0
     """With less lung than this in the field there is no chest to reason from."""
 
+    chest_cut_depth: float = 0.75
+    """A body this deep at the field's border, as a share of its depth in that slice, is cut inside the chest: a cut arm or
+    flank is shallower (an ellipse is this deep at two thirds of its half width)."""
+
+    chest_cut_share: float = 0.5
+    """In more than this share of the slices with lung."""
+
     apex_area_mm2: float = 500.0
     """A slice belongs to a lung if the lung covers more than this; below it, the apex is a tip of partial volume."""
 
