@@ -265,3 +265,16 @@ def test_a_damaged_sidecar_or_group_is_refused(tmp_path: Path, capsys) -> None:
     (tmp_path / "predictions.csv.json").write_text("{ cut of")
     assert run(["evaluate", str(predictions), str(status), "-o", str(tmp_path / "out")]) == 3
     assert "predictions.csv.json" in capsys.readouterr().err
+
+
+def test_locate_does_not_mix_with_predictions_of_other_nodes(tmp_path: Path, capsys) -> None:
+    (tmp_path / "predictions.csv").write_text("patient_id\n")
+    assert run(["locate", str(tmp_path / "ct.nii.gz"), "-o", str(tmp_path)]) == 3
+    assert "holds predictions" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.csv"]
+
+
+@pytest.mark.parametrize("name", ["nothing", "nothing.nii.gz"])
+def test_a_missing_ct_is_named(tmp_path: Path, capsys, name: str) -> None:
+    assert run(["locate", str(tmp_path / name), "-o", str(tmp_path / "out")]) == 3
+    assert str(tmp_path / name) in capsys.readouterr().err

@@ -422,3 +422,16 @@ def test_nouns_are_checked():
         Quantity(None)
     with pytest.raises(InvalidValueError, match="resamples"):
         EvaluateSettings(n_resamples=10)
+
+
+def test_one_patient_of_a_status_gives_no_bootstrap_interval() -> None:
+    rows = [("P1", f"n{i}", "metastatic", 2 if i else 1) for i in range(5)]
+    rows += [(f"P{2 + i % 3}", f"n{i}", "benign", 1 if i % 4 else 2) for i in range(12)]
+    frame = pd.DataFrame(rows, columns=["patient_id", "node_id", "status", "group"])
+    score = np.where(frame["group"] == 2, 1.0, -1.0) + np.arange(len(frame)) / 100
+    predictions = frame.assign(score=score).drop(columns="status")
+    level = evaluate(predictions, frame[["patient_id", "node_id", "status"]]).to_dict()["node_level"]
+    assert "bootstrap" not in level["rates"]["sensitivity"].get("intervals", {})
+    assert "bootstrap" in level["rates"]["specificity"]["intervals"]
+    assert "bootstrap" not in level["auc_score"]["intervals"]
+    assert level["rates"]["sensitivity"]["low"] < level["rates"]["sensitivity"]["high"]

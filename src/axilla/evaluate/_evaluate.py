@@ -28,6 +28,9 @@ COHORT_LABELS: Mapping[str, str] = {
     "all": "all patients with a status, training patients included",
 }
 
+MIN_BOOTSTRAP_PATIENTS = 2
+"""Resampling one patient gives that patient again: an interval of no width, which would say the opposite of the truth."""
+
 _GROUP_CALL = {1: BENIGN, 2: METASTATIC}
 
 _CLINICAL_CALL = {"cN0": BENIGN, "cN+": METASTATIC, "cN+ without training patients": METASTATIC}
@@ -187,6 +190,8 @@ def _node_rate(
     if quantity.interval is None or draws is None:
         return quantity
     top, bottom = (np.bincount(patient, weights=outcomes.isin(names), minlength=draws.shape[1]) for names in _PARTS[rate])
+    if np.count_nonzero(bottom) < MIN_BOOTSTRAP_PATIENTS:
+        return quantity
     return Quantity(quantity.interval, others={"bootstrap": stats.bootstrap_ratio(top, bottom, draws)})
 
 
@@ -215,8 +220,9 @@ def _auc(
         "hanley_mcneil": stats.hanley_mcneil(delong.estimate, n_positive, n_negative),
         "newcombe": stats.newcombe_auc(delong.estimate, n_positive, n_negative),
         "newcombe_score": stats.newcombe_auc_score(delong.estimate, n_positive, n_negative),
-        "bootstrap": stats.bootstrap_auc(positive, score, patient, draws),
     }
+    if min(len(np.unique(patient[positive])), len(np.unique(patient[~positive]))) >= MIN_BOOTSTRAP_PATIENTS:
+        others["bootstrap"] = stats.bootstrap_auc(positive, score, patient, draws)
     return Quantity(_area(positive, score), others=others)
 
 

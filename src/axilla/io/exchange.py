@@ -66,7 +66,7 @@ def read_mask(path: Path, geometry: Geometry, resample: bool = False) -> MaskRea
     if is_image(path):
         return _onto(_from_image(path), geometry, resample)
     if not path.is_file():
-        raise InputRefusedError("The mask file does not exist; check the path.")
+        raise InputRefusedError(f"There is no mask file at {path}; check the path.")
     dataset = _open(path)
     with _parsing():
         kind, modality = str(dataset.get("SOPClassUID", "")), dataset.get("Modality") or "unknown"

@@ -149,7 +149,7 @@ def whole_numbers(array: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
 
 def _open(path: Path) -> Any:
     if not path.is_file():
-        raise InputRefusedError("The image file does not exist; check the path.")
+        raise InputRefusedError(f"There is no image file at {path}; check the path.")
     if not is_image(path):
         raise InputRefusedError(f"An image file's name must end in one of {', '.join(SUFFIXES)}.")
     if path.stat().st_size == 0:

@@ -426,7 +426,7 @@ def _sheet_patient(row: Mapping[str, str]) -> Patient:
         raise InvalidValueError(f"operated_side is L, R, both or empty, not {row['operated_side']!r}")
     return Patient(
         patient_id=row["patient_id"],
-        clinical=row["clinical_n"],
+        clinical={"cn0": "cN0", "cn+": "cN+"}.get(row["clinical_n"].lower(), row["clinical_n"]),
         operated_side=_SIDE_WORDS.get(side_word, ""),
         nodes_examined=_count(row, "nodes_examined"),
         nodes_positive=_count(row, "nodes_positive"),

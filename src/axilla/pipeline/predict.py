@@ -80,6 +80,8 @@ def locate_ct(
     """
     settings = settings or CaseSettings()
     finder = detector.detector(settings)
+    if (out / "predictions.csv").exists():
+        raise InputRefusedError(f"{out} holds predictions, which would then be of other nodes; give another folder.")
     check_can_write(out, folder=True)
     reading = _read(ct, series_uid, progress)
     located = _locate(reading.volume, finder, settings, progress)
@@ -319,11 +321,11 @@ def _located_result(located: Located, reading: CTReading, out: Path, provenance:
 
 def _node_lines(located: Located, predictions: pd.DataFrame | None = None) -> list[str]:
     """One line per node, largest detail a terminal shows."""
-    head = f"{'node':<6}{'level':<7}{'short':>7}{'long':>7} mm{'volume':>9} mm3{'mean':>6} HU{'detection':>11}"
+    head = f"{'node':<10}{'side':<6}{'level':<7}{'short':>7}{'long':>7} mm{'volume':>9} mm3{'mean':>6} HU{'detection':>11}"
     lines = [head + ("" if predictions is None else f"{'group':>7}{'score':>8}")]
     given = set() if predictions is None else set(predictions.dropna(subset=["group"]).index)
     for node in located.nodes:
-        text = f"{node.node_id:<6}{node.level or '-':<7}{node.short_axis_mm:>7.1f}{node.long_axis_mm:>7.1f}   "
+        text = f"{node.node_id:<10}{node.side:<6}{node.level or '-':<7}{node.short_axis_mm:>7.1f}{node.long_axis_mm:>7.1f}   "
         text += f"{node.volume_mm3:>9.0f}    {round(node.mean_hu):>6}   {node.detection_score:>11.2f}"
         if predictions is not None:
             row = predictions.loc[node.node_id]

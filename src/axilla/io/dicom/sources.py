@@ -106,7 +106,7 @@ def find_sources(sources: Iterable[Path], settings: SourceSettings) -> Iterator[
     for given in sources:
         root = given.parent if given.name.upper() == "DICOMDIR" and given.is_file() else given
         if not root.exists():
-            raise InputRefusedError("The given file or folder does not exist; check the path.")
+            raise InputRefusedError(f"There is no file or folder at {given}; check the path.")
         for path in _walk(root):
             real = path.resolve()
             if real in seen:
