@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from axilla.pipeline.settings import SETTINGS
-from conftest import REPOSITORY
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
 NAMES = [str(page.relative_to(REPOSITORY)) for page in PAGES]
 

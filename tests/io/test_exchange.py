@@ -288,5 +288,5 @@ def test_what_is_no_mask_is_refused(series: tuple, tmp_path: Path) -> None:
     (tmp_path / "x.bin").write_bytes(b"hello")
     with pytest.raises(InputRefusedError, match="neither an image nor usable DICOM"):
         read_mask(tmp_path / "x.bin", GRID)
-    with pytest.raises(InputRefusedError, match="does not exist"):
+    with pytest.raises(InputRefusedError, match="There is no"):
         read_mask(tmp_path / "absent.dcm", GRID)
