@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -98,6 +99,14 @@ def at(model, tables, z):
     frame = tables(1).frame.copy()
     frame[list(model.feature_names)] = model.mean + model.sd * np.asarray(z)
     return FeatureTable(frame)
+
+
+def test_a_probability_that_contradicts_the_group_is_told(model, tables):
+    shifted = replace(model, mixture=replace(model.mixture, mean_1=model.mixture.mean_1 - 9, mean_2=model.mixture.mean_2 - 9))
+    near_1 = predict(shifted, at(model, tables, 0.55 * model.centers[0] + 0.45 * model.centers[1])).iloc[0]
+    assert near_1["group"] == 1
+    assert near_1["probability"] > 0.5
+    assert "group and probability disagree" in near_1["warnings"]
 
 
 def test_between_the_centers_is_indeterminate(model, tables):

@@ -101,11 +101,14 @@ def _warnings(model: Model, settings: PredictSettings, z: FloatArray, to_centers
     margin = settings.indeterminate_margin * model.center_distance
     beyond = np.maximum(model.z_low - z, z - model.z_high)
     worst = beyond.argmax(axis=1) if len(z) else np.zeros(0, dtype=np.int64)
+    probability = model.mixture.probability(to_centers[:, 0] - to_centers[:, 1])
     sentences = []
     for row, (d1, d2) in enumerate(to_centers):
         found = []
         if abs(d1 - d2) < margin:
             found.append("indeterminate: score near zero")
+        if (d1 > d2) != (probability[row] > 0.5):
+            found.append("group and probability disagree: the mixture's border lies elsewhere than half-way between the centers")
         column = int(worst[row])
         if beyond[row, column] > settings.far_sd:
             found.append(f"far outside the training data ({model.feature_names[column]} at {z[row, column]:+.1f} SD)")
