@@ -11,12 +11,12 @@ from axilla.cli import run
 from axilla.phantom import CohortSettings, PhantomSettings
 from axilla.pipeline.simulate import simulate
 
-COARSE = CohortSettings(
-    phantom=PhantomSettings(shape_zyx=(84, 256, 256), spacing_xyz_mm=(1.7, 1.7, 2.0)),
-    role_counts=(3, 1, 1, 1),
-    ineligible_share=1 / 7,
-)
-"""Coarser than the demo's patients, to be quick, with training patients enough for a model; one of seven is not eligible."""
+
+@pytest.fixture(scope="session")
+def coarse() -> CohortSettings:
+    """Coarser than the demo's patients, to be quick, with training patients enough for a model; one of seven is not eligible."""
+    phantom = PhantomSettings(shape_zyx=(84, 256, 256), spacing_xyz_mm=(1.7, 1.7, 2.0))
+    return CohortSettings(phantom=phantom, role_counts=(3, 1, 1, 1), ineligible_share=1 / 7)
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Run:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def finished(coarse: CohortSettings, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The study, run to its report."""
     root = tmp_path_factory.mktemp("demo")
-    simulate(root / "source", 7, 3, COARSE, jobs=1)
+    simulate(root / "source", 7, 3, coarse, jobs=1)
     imported = run(
         [
             "import",

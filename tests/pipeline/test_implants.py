@@ -14,16 +14,15 @@ from axilla.cli import run
 from axilla.errors import InputRefusedError, UsageError
 from axilla.io import read_ct
 from axilla.io.images import read_labels, write_image
-from axilla.phantom import plan_cohort, render
+from axilla.phantom import CohortSettings, plan_cohort, render
 from axilla.pipeline.implants import simulate_implants
 from axilla.volume import Acquisition, Geometry, Volume
-from pipeline.conftest import COARSE
 
 
 @pytest.fixture(scope="module")
-def background(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def background(coarse: CohortSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A phantom that does not say so: nothing else of a real CT's kind may lie in the repository."""
-    volume = render(plan_cohort(1, 4, COARSE)[0]).volume
+    volume = render(plan_cohort(1, 4, coarse)[0]).volume
     path = tmp_path_factory.mktemp("background") / "ct.nii.gz"
     write_image(replace(volume, acquisition=Acquisition()), path)
     return path
