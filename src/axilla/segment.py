@@ -83,12 +83,17 @@ class Pieces:
     saddles: dict[tuple[int, int], float]
 
 
-def split(islands: BoolArray, spacing: TripleFloat, settings: SegmentSettings) -> Pieces:
-    """Watershed of the depth map, over-split lumps joined again where their passage is nearly as wide as they are."""
+def cut_at_necks(islands: BoolArray, spacing: TripleFloat, settings: SegmentSettings) -> Pieces:
+    """Watershed of the depth map: one piece around every maximum of depth, however shallow the passages between them."""
     depth = morphology.distance_to(~islands, spacing)
     raw = _lumps(depth, islands, spacing, settings)
-    peaks = _peaks(raw, depth)
-    saddles = passages(raw, depth)
+    return Pieces(raw, depth, _peaks(raw, depth), passages(raw, depth))
+
+
+def split(islands: BoolArray, spacing: TripleFloat, settings: SegmentSettings) -> Pieces:
+    """Lumps: pieces joined again where their passage is nearly as wide as they are."""
+    cut = cut_at_necks(islands, spacing, settings)
+    raw, depth, peaks, saddles = cut.labels, cut.depth, cut.peaks, cut.saddles
     volumes = np.asarray(np.bincount(raw.ravel(), minlength=len(peaks)) * np.prod(spacing), dtype=np.float64)
     mapping = _join(peaks, volumes, saddles, settings)
     labels = mapping[raw].astype(np.int32)

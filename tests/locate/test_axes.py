@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axilla.locate import axial_axes
-from axilla.locate.features import geodesic_length, principal_lengths
+from axilla.locate.axes import geodesic_length, principal_lengths
 
 
 def _ellipse(long_mm, short_mm, angle, spacing, shift=(0.0, 0.0)):

@@ -173,3 +173,21 @@ def block_mean(array: npt.NDArray[Any], factors_zyx: tuple[int, int, int]) -> np
         slab = padded[k * factors_zyx[0] : (k + 1) * factors_zyx[0]]
         mean[k] = slab.reshape(slab.shape[0], y, factors_zyx[1], x, factors_zyx[2]).mean(axis=(0, 2, 4), dtype=np.float32)
     return mean
+
+
+def grown_labels(
+    labels: npt.NDArray[np.int32], reach_mm: float, spacing_zyx_mm: TripleFloat, within: BoolArray
+) -> npt.NDArray[np.int32]:
+    """Labels grown into `within` by up to `reach_mm`; a voxel between two takes the nearer one's."""
+    reach = [int(reach_mm / s) for s in spacing_zyx_mm]
+    steps = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij"), axis=-1).reshape(-1, 3)
+    distance = np.sqrt(((steps * np.asarray(spacing_zyx_mm)) ** 2).sum(axis=1))
+    grown = labels.copy()
+    for index in np.argsort(distance, kind="stable")[1:]:
+        if distance[index] > reach_mm:
+            break
+        target = tuple(_shifted(int(step), n) for step, n in zip(steps[index], labels.shape, strict=True))
+        source = tuple(_shifted(-int(step), n) for step, n in zip(steps[index], labels.shape, strict=True))
+        free = (grown[target] == 0) & (labels[source] > 0) & within[target]
+        grown[target][free] = labels[source][free]
+    return grown

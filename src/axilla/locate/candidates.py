@@ -1,105 +1,134 @@
-"""The candidates of one side with their scores."""
+"""The candidates of one side: every hypothesis measured and judged, the likeliest ones that do not overlap kept."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from axilla.anatomy import Anatomy
-from axilla.locate.crop import SideCrop, crop_side, to_canonical_crop
-from axilla.locate.features import Lump, measure_all
-from axilla.locate.join import join_fragments, with_hilum
-from axilla.locate.likeness import node_model, terms
-from axilla.locate.neighbors import neighborhoods, opposition
-from axilla.locate.score import Score, crescent_score, enhancement, is_possible, node_score
+from axilla.locate.crop import HuArray, SideCrop, crop_side, to_canonical_crop
+from axilla.locate.features import NAMES, high_density, measurements
+from axilla.locate.hypotheses import Hypothesis, hypotheses
+from axilla.locate.likeness import NodeModel, node_model
+from axilla.locate.outline import with_hilum
+from axilla.locate.partition import partitions
+from axilla.locate.score import Score, crescent_score, node_score
 from axilla.locate.settings import LocateSettings
 from axilla.locate.star import Star, stars
 from axilla.locate.tissue import Tissue, find_tissue
 from axilla.node import Candidate
-from axilla.segment import Pieces, split
-from axilla.volume import FloatArray, SlicesZYX, Volume, bounding_box
+from axilla.volume import BoolArray, FloatArray, SlicesZYX, TripleInt, Volume, bounding_box
 
 
 def find_candidates(volume: Volume, anatomy: Anatomy, side: str, settings: LocateSettings) -> list[Candidate]:
     """Candidates of one side that reach the settings' score, on the canonical grid, best first."""
     crop, tissue = find_tissue(crop_side(volume, anatomy, side, settings), settings)
-    pieces = split(tissue.islands, crop.spacing, settings.segment)
-    lumps = join_fragments(measure_all(pieces, tissue, crop, settings.segment.min_peak_mm), pieces, tissue, crop, settings)
-    scored = _scored([lump for lump in lumps if is_possible(lump, crop)], pieces, tissue, crop)
-    scored = sorted((item for item in scored if item.result.value >= settings.min_score), key=lambda item: -item.result.value)
+    model = node_model()
+    judged = [item for group in measured(tissue, crop, settings) for item in _judged(group, model, settings)]
+    judged.sort(key=lambda item: -item.score.value)
     taken = np.zeros(crop.hu.shape, dtype=bool)
-    for item in scored:
-        taken[_place(item.lump)] |= item.lump.mask
     found = []
-    for item in scored:
-        whole = with_hilum(item.lump, taken, tissue, crop, settings)
-        taken[_place(whole)] |= whole.mask
-        candidate = _candidate(whole, item, crop)
+    for item in judged:
+        offset, mask = item.hypothesis.mask()
+        place = _place(offset, mask)
+        overlap = np.count_nonzero(mask & taken[place])
+        if overlap > settings.max_overlap * np.count_nonzero(mask):
+            continue
+        from axilla.locate import outline
+        import os
+        share = float(os.environ.get("TRIM","0"))
+        mask = mask & ~taken[place]
+        own = crop.fat_hu + share * item.values["density"] * (crop.muscle_hu - crop.fat_hu)
+        if share:
+            mask = outline.trimmed(offset, mask, crop.hu, own, crop)
+        if os.environ.get("NOHIL"):
+            whole=mask
+        else:
+            offset, whole = with_hilum(offset, mask, taken, tissue, crop, settings)
+        taken[_place(offset, whole)] |= whole
+        candidate = _candidate(offset, whole, item, crop)
         if candidate is not None:
             found.append(candidate)
     return found
 
 
 @dataclass(frozen=True)
-class _Scored:
-    """A lump with all that is known of it."""
+class Measured:
+    """Hypotheses of one partition with the values of `axilla.locate.features.NAMES`, ``(n, len(NAMES))``."""
 
-    lump: Lump
-    result: Score
-    star: Star
+    items: tuple[Hypothesis, ...]
+    values: FloatArray
+
+
+def measured(tissue: Tissue, crop: SideCrop, settings: LocateSettings) -> Iterator[Measured]:
+    """Every possible node of one side, partition by partition; what several partitions hold is given once."""
+    if not tissue.islands.any():
+        return
+    filled = np.where(tissue.islands & ~tissue.soft, np.float32(crop.muscle_hu), crop.hu)
+    size = [max(1, round(settings.crowd_mm / s)) for s in crop.spacing]
+    crowd = ndimage.uniform_filter(tissue.soft.astype(np.float32), size)
+    seen: set[tuple[float, ...]] = set()
+    for partition in partitions(tissue, crop, settings):
+        items = [h for h in hypotheses(partition, settings) if not (_key(h) in seen or seen.add(_key(h)))]  # type: ignore[func-returns-value]
+        if items:
+            rays = [_stars(items, filled, crop, share) for share in (0.5, settings.faint_share)]
+            crowding = [float(crowd[tuple(partition.deepest_zyx[_deepest_piece(h)].astype(int))]) for h in items]
+            yield Measured(tuple(items), measurements(items, rays[0], rays[1], crowding, crop))
+
+
+def _key(hypothesis: Hypothesis) -> tuple[float, ...]:
+    """Equal for the same voxels."""
+    sums = hypothesis.partition.sums[list(hypothesis.pieces)].sum(axis=0)
+    return (float(sums[0]), *np.round(sums[3:6] / sums[0], 2).tolist())
+
+
+def _deepest_piece(hypothesis: Hypothesis) -> int:
+    peaks = hypothesis.partition.pieces.peaks
+    return max(hypothesis.pieces, key=lambda piece: (peaks[piece], -piece))
+
+
+def _stars(items: Sequence[Hypothesis], hu: HuArray, crop: SideCrop, share: float) -> list[Star]:
+    """Rays from each one's deepest place to where density falls below a share of the step from fat to the deepest piece's own."""
+    part = items[0].partition
+    roots = sorted({_deepest_piece(h) for h in items})
+    own = np.minimum(crop.muscle_hu, high_density(part.histograms[roots]))
+    radii = [max(1.2, float(part.pieces.peaks[root])) for root in roots]
+    levels = (crop.fat_hu + share * (own - crop.fat_hu)).tolist()
+    found = dict(zip(roots, stars(hu, crop.spacing, list(part.deepest_zyx[roots]), radii, levels), strict=True))
+    return [found[_deepest_piece(h)] for h in items]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    hypothesis: Hypothesis
+    score: Score
+    values: dict[str, float]
     evidence: dict[str, float]
 
 
-def _scored(lumps: list[Lump], pieces: Pieces, tissue: Tissue, crop: SideCrop) -> list[_Scored]:
-    """Every lump with the better of two scores: the fitted model's, and the crescent's."""
-    model = node_model()
-    filled = np.where(tissue.islands & ~tissue.soft, np.float32(crop.muscle_hu), crop.hu)
-    centers = [_deepest(lump, pieces) for lump in lumps]
-    radii = [max(1.2, lump.radius_mm) for lump in lumps]
-    levels = [(crop.fat_hu + min(crop.muscle_hu, lump.peak_hu)) / 2 for lump in lumps]
-    around = neighborhoods(pieces)
-    found = []
-    for lump, star in zip(lumps, stars(filled, crop.spacing, centers, radii, levels), strict=True):
-        evidence = model.evidence(terms(lump, star, opposition(lump, around, pieces, tissue, crop), crop))
-        ball, crescent = node_score(model.probability(evidence), lump, crop), crescent_score(lump, star.thickness_mm, crop)
-        found.append(_Scored(lump, ball if ball.value >= crescent.value else crescent, star, evidence))
-    return found
+def _judged(group: Measured, model: NodeModel, settings: LocateSettings) -> Iterator[_Judged]:
+    """Those that reach the settings' score, each with the better of two: the fitted model's, and the crescent's."""
+    for item, row, likeness in zip(group.items, group.values, model.probability(group.values), strict=True):
+        values = dict(zip(NAMES, row.tolist(), strict=True))
+        best = max(node_score(float(likeness), values), crescent_score(item, values), key=lambda score: score.value)
+        if best.value >= settings.min_score:
+            yield _Judged(item, best, values, model.evidence(row))
 
 
-def _deepest(lump: Lump, pieces: Pieces) -> FloatArray:
-    """Index of the lump's deepest voxel: the middle one of several."""
-    depth = np.where(lump.mask, pieces.depth[_place(lump)], 0)
-    points = np.argwhere(depth >= 0.999 * depth.max())
-    return np.asarray(points[len(points) // 2] + lump.offset_zyx, dtype=np.float64)
-
-
-def _place(lump: Lump) -> SlicesZYX:
-    z, y, x = (slice(start, start + size) for start, size in zip(lump.offset_zyx, lump.mask.shape, strict=True))
+def _place(offset: TripleInt, mask: BoolArray) -> SlicesZYX:
+    z, y, x = (slice(start, start + size) for start, size in zip(offset, mask.shape, strict=True))
     return (z, y, x)
 
 
-def _candidate(lump: Lump, item: _Scored, crop: SideCrop) -> Candidate | None:
-    """The lump on the canonical grid, or ``None`` when it lies between two slices."""
-    offset, mask = to_canonical_crop(lump.mask, lump.offset_zyx, crop)
-    if not mask.any():
+def _candidate(offset: TripleInt, mask: BoolArray, item: _Judged, crop: SideCrop) -> Candidate | None:
+    """The outline on the canonical grid, or ``None`` when it lies between two slices."""
+    start, native = to_canonical_crop(mask, offset, crop)
+    if not native.any():
         return None
-    box = bounding_box(mask)
-    start = (offset[0] + box[0].start, offset[1] + box[1].start, offset[2] + box[2].start)
-    measurements = {
-        "inscribed_radius_mm": lump.radius_mm,
-        "fat_contact": lump.fat_contact,
-        "neck": lump.neck,
-        "elongation": lump.elongation,
-        "wall_neck": lump.wall_neck,
-        "solidity": lump.solidity,
-        "bend": lump.bend,
-        "sheetness": lump.sheetness,
-        "ballness": lump.ballness,
-        "peak_hu": lump.peak_hu,
-        "enhancement": enhancement(lump, crop),
-        "thickness_mm": item.star.thickness_mm,
-        "open_share": item.star.open_share,
-        "through_share": item.star.through_share,
-    } | {f"evidence_{group}": value for group, value in item.evidence.items()}
-    return Candidate(crop.side, start, mask[box].copy(), item.result.value, item.result.parts, measurements)
+    box = bounding_box(native)
+    start = (start[0] + box[0].start, start[1] + box[1].start, start[2] + box[2].start)
+    measured_values = item.values | {f"evidence_{group}": value for group, value in item.evidence.items()}
+    return Candidate(crop.side, start, native[box].copy(), item.score.value, item.score.parts, measured_values)

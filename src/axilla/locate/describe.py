@@ -10,8 +10,7 @@ from scipy.spatial import cKDTree
 from axilla.anatomy import Anatomy, AnatomySettings, find_anatomy
 from axilla.anatomy.morphology import distance_to
 from axilla.errors import InvalidValueError
-from axilla.locate.axes import axial_axes
-from axilla.locate.features import principal_lengths
+from axilla.locate.axes import axial_axes, principal_lengths
 from axilla.locate.place import Surroundings
 from axilla.node import Node, Segment, Segmentation
 from axilla.volume import Geometry, Volume, to_canonical

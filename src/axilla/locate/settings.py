@@ -73,6 +73,37 @@ class LocateSettings:
     vessel_rim_mm: float = 1.5
     """Rim of partial volume around a vessel's core that belongs to the vessel."""
 
+    dense_shares: tuple[float, ...] = (0.7, 0.9)
+    """Nodes are also looked for in what is denser than these shares of the step from fat to muscle: strands of fascia and partial
+    volume no longer connect them to their neighbors there."""
+
+    dense_rim_mm: float = 1.2
+    """Rim given back to what was found in denser tissue: about the blur of a CT."""
+
+    min_passage: float = 0.3
+    """Parts are joined down to passages of this share of the thinner part's radius."""
+
+    bulge_radius_mm: float = 2.5
+    """Parts of muscle thinner than this are slips."""
+
+    bulge_share: float = 0.35
+    """Parts of muscle are looked at where this share of their surface faces fat."""
+
+    faint_share: float = 0.3
+    """Rays also run to this share of the step from fat to a candidate's density: a vessel that leaves a slice goes on faintly."""
+
+    crowd_mm: float = 16.0
+    """Box around a candidate in which soft tissue is counted: nerves and vessels run in bundles."""
+
+    max_overlap: float = 0.25
+    """Share of a candidate that may already belong to a likelier one."""
+
+    max_pieces: int = 40
+    """A node is not cut into more pieces than this; a tangle of vessels is."""
+
+    max_volume_mm3: float = 15000.0
+    """Nothing larger is a node (a ball of 30 mm)."""
+
     max_length_mm: float = 42.0
     """Nothing longer is a node."""
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
+from axilla.kernels.rays import ray_lengths
 from axilla.locate.crop import HuArray
 from axilla.volume import FloatArray, TripleFloat
 
@@ -71,16 +71,17 @@ def stars(
         return []
     axes = _axes()
     directions = np.concatenate([axes, -axes])
-    levels = np.asarray(levels_hu)
+    levels = np.asarray(levels_hu, dtype=np.float64)
+    hu = np.ascontiguousarray(hu)
     places = np.asarray(centers_zyx, dtype=np.float64)
-    reach = _REACH * np.asarray(radii_mm)
+    reach = _REACH * np.asarray(radii_mm, dtype=np.float64)
     for is_last in (False, True):
-        lengths = _lengths(hu, spacing, places, directions, reach, levels)
+        lengths = ray_lengths(hu, places, directions / np.asarray(spacing), reach, levels, _N_STEPS)
         if not is_last:
             capped = np.minimum(lengths, 1.5 * np.median(lengths, axis=1, keepdims=True))
             shift = (capped[:, :, None] * directions).mean(axis=1) / spacing
             places = places + np.clip(shift, -1.0, 1.0)
-    return [_star(row) for row in lengths]
+    return _stars(lengths)
 
 
 def _axes() -> FloatArray:
@@ -92,28 +93,10 @@ def _axes() -> FloatArray:
     return np.stack([height, across * np.sin(angle), across * np.cos(angle)], axis=1)
 
 
-def _lengths(
-    hu: HuArray, spacing: TripleFloat, places: FloatArray, directions: FloatArray, reach_mm: FloatArray, levels: FloatArray
-) -> FloatArray:
-    """Distance to the first fall below the level along every ray, (n, rays), mm; the reach where there is none."""
-    steps = np.linspace(0, 1, _N_STEPS + 1)
-    along = directions / np.asarray(spacing)
-    points = places[:, None, None, :] + reach_mm[:, None, None, None] * along[:, None, :] * steps[:, None]
-    values = ndimage.map_coordinates(hu, points.reshape(-1, 3).T, order=1, mode="nearest").reshape(points.shape[:3])
-    excess = values - levels[:, None, None]
-    is_out = excess < 0
-    first = np.where(is_out.any(axis=2), is_out.argmax(axis=2), _N_STEPS)
-    before = np.maximum(first - 1, 0)
-    high = np.take_along_axis(excess, before[:, :, None], axis=2)[:, :, 0]
-    low = np.take_along_axis(excess, first[:, :, None], axis=2)[:, :, 0]
-    fall = np.where((low < 0) & (high > 0), high / np.maximum(high - low, 1e-6), 1.0)
-    return np.asarray((before + np.where(first > 0, fall, 0.0)) / _N_STEPS * reach_mm[:, None])
-
-
-def _star(lengths: FloatArray) -> Star:
-    half = len(lengths) // 2
-    ahead, behind = lengths[:half], lengths[half:]
-    chords = ahead + behind
-    thickness = float(np.percentile(chords, 10))
-    is_open = lengths > _OPEN * thickness / 2
-    return Star(thickness, float(np.median(chords)), float(is_open.mean()), float((is_open[:half] & is_open[half:]).mean()))
+def _stars(lengths: FloatArray) -> list[Star]:
+    half = lengths.shape[1] // 2
+    chords = lengths[:, :half] + lengths[:, half:]
+    thickness, width = np.percentile(chords, [10, 50], axis=1)
+    is_open = lengths > _OPEN * thickness[:, None] / 2
+    open_share, through_share = is_open.mean(axis=1), (is_open[:, :half] & is_open[:, half:]).mean(axis=1)
+    return [Star(*map(float, row)) for row in zip(thickness, width, open_share, through_share, strict=True)]

@@ -26,6 +26,8 @@ class Tissue:
     """Densely enhanced vessels with their rims."""
     pad: BoolArray
     """The fat pad with everything in it."""
+    near: BoolArray
+    """The pad and what lies within reach of it."""
     islands: BoolArray
     """Soft tissue in or near the pad that is not wall, hila filled."""
     wall_depth: DistanceMap
@@ -45,9 +47,9 @@ def find_tissue(crop: SideCrop, settings: LocateSettings) -> tuple[SideCrop, Tis
         crop = narrowed(crop, box)
         soft, muscle, pad, near = soft[box], muscle[box], pad[box], near[box]
     vessels = _vessels(soft, muscle, crop, settings)
-    islands = _with_hila(soft & ~muscle & ~vessels & near, crop, settings) & ~muscle & ~vessels
+    islands = with_hila(soft & ~muscle & ~vessels & near, crop, settings) & ~muscle & ~vessels
     wall_depth = morphology.distance_to(~(islands | muscle), crop.spacing)
-    return crop, Tissue(soft, muscle, vessels, pad, islands, wall_depth)
+    return crop, Tissue(soft, muscle, vessels, pad, near, islands, wall_depth)
 
 
 def _on_native_slice(box: SlicesZYX, crop: SideCrop) -> SlicesZYX:
@@ -100,7 +102,7 @@ def _vessels(soft: BoolArray, muscle: BoolArray, crop: SideCrop, settings: Locat
     return morphology.dilate(core, settings.vessel_rim_mm, crop.spacing) & soft & ~muscle
 
 
-def _with_hila(islands: BoolArray, crop: SideCrop, settings: LocateSettings) -> BoolArray:
+def with_hila(islands: BoolArray, crop: SideCrop, settings: LocateSettings) -> BoolArray:
     """Islands with fatty hila filled: closed by a small ball, then enclosed in 3D, then enclosed in an axial slice."""
     filled = morphology.closed(islands, settings.closing_mm, crop.spacing)
     filled |= _small_holes(filled, settings.max_hole_mm3 / crop.voxel_mm3)

@@ -1,0 +1,218 @@
+"""Fit the node model of `axilla locate`: ``python -m benchmarks._fit -o node_model.json`` (an hour; see docs/locate.md).
+
+Every hypothesis of a synthetic CT is measured as `axilla.locate` measures it, and labeled by its overlap with the truth. Boosted
+trees learn the label; they are written as readable JSON with what they were fitted to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from axilla.anatomy import find_anatomy
+from axilla.io import read_ct
+from axilla.io.exchange import read_mask
+from axilla.locate.candidates import measured
+from axilla.locate.crop import SideCrop, crop_side
+from axilla.locate.features import NAMES
+from axilla.locate.hypotheses import Hypothesis
+from axilla.locate.settings import LocateSettings
+from axilla.locate.tissue import find_tissue
+from axilla.node import SIDES
+from axilla.phantom import PHANTOM_VERSION, SyntheticCase, implant, plan_cohort, render_case
+from axilla.volume import BoolArray, FloatArray, Volume, to_canonical
+from benchmarks._nodes import CONDITIONS, parse_seeds, phantom_case
+
+PLAN: dict[str, str] = {
+    "base: 1 mm, venous": "1001-1012",
+    "slices: 3 mm": "1021-1032",
+    "contrast: none": "1041-1043",
+    "contrast: arterial, injected R": "1051-1053",
+    "body: thin woman": "1061-1063",
+    "body: obese woman": "1071-1073",
+    "body: muscular man": "1081-1083",
+    "body: arms down": "1091-1093",
+    "noise: 25 HU": "1101-1103",
+    "slices: 5 mm": "1111-1112",
+    "slices: 0.6 mm": "1121",
+    "cohort": "2001-2004,2011-2016",
+}
+"""Seeds by condition of `benchmarks._nodes.CONDITIONS`; ``cohort`` is a default patient of ``axilla simulate``. No figure that is
+reported comes from these seeds."""
+
+IMPLANT_SEEDS = "6001-6006"
+"""Implants into the real CT named with ``--ct``, six wanted per axilla."""
+
+OVERLAP = (0.25, 0.65)
+"""Below the first intersection over union a hypothesis is no node, above the second it is one; between them it counts as both in
+proportion, so that the better of two overlapping outlines gets the higher score."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Measurements, ``(n, len(NAMES))``, and how much of a node each hypothesis is, 0-1."""
+
+    values: FloatArray
+    target: FloatArray
+
+
+def examples(case_volume: Volume, truth: npt.NDArray[np.uint16], ignored: BoolArray | None = None) -> Examples:
+    """All hypotheses of a CT; those that touch `ignored` voxels (nodes or doubtful ones of a real CT) are left out."""
+    labels = to_canonical(truth, case_volume.geometry).astype(np.int64)
+    left_out = None if ignored is None else to_canonical(ignored, case_volume.geometry)
+    full = np.bincount(labels.ravel())
+    anatomy, settings = find_anatomy(case_volume), LocateSettings()
+    values, targets = [np.empty((0, len(NAMES)))], [np.empty(0)]
+    for side in SIDES:
+        if anatomy.coverage[side] == "absent":
+            continue
+        crop, tissue = find_tissue(crop_side(case_volume, anatomy, side, settings), settings)
+        own = labels[crop.box]
+        skipped = np.zeros(own.shape, dtype=bool) if left_out is None else left_out[crop.box]
+        for group in measured(tissue, crop, settings):
+            overlap, touches = _overlaps(group.items, own, skipped, full, crop)
+            values.append(group.values[~touches])
+            targets.append(np.clip((overlap[~touches] - OVERLAP[0]) / (OVERLAP[1] - OVERLAP[0]), 0, 1))
+    return Examples(np.concatenate(values), np.concatenate(targets))
+
+
+def _overlaps(
+    items: Sequence[Hypothesis], labels: npt.NDArray[np.int64], skipped: BoolArray, full: npt.NDArray[np.intp], crop: SideCrop
+) -> tuple[FloatArray, BoolArray]:
+    """Best intersection over union of each hypothesis with a true node, and whether it touches what is left out."""
+    part = items[0].partition
+    native = part.pieces.labels[:: crop.steps].astype(np.int64)
+    n = len(part.pieces.peaks)
+    joint = np.bincount((native * len(full) + labels).ravel(), minlength=n * len(full)).reshape(n, -1)
+    out = np.bincount(native[skipped], minlength=n)
+    best, touches = np.zeros(len(items)), np.zeros(len(items), dtype=bool)
+    for row, item in enumerate(items):
+        pieces = list(item.pieces)
+        inside = joint[pieces].sum(axis=0)
+        union = inside.sum() + full - inside
+        best[row] = (inside[1:] / np.maximum(union[1:], 1)).max(initial=0.0)
+        touches[row] = out[pieces].any()
+    return best, touches
+
+
+def fit(data: Examples) -> HistGradientBoostingClassifier:
+    """Boosted trees; partial nodes enter twice, as node and as not, with weights that sum to one."""
+    positive = data.target > 0
+    values = np.concatenate([data.values, data.values[positive]])
+    label = np.concatenate([np.zeros(len(data.values)), np.ones(int(positive.sum()))])
+    weight = np.concatenate([1 - data.target, data.target[positive]])
+    model = HistGradientBoostingClassifier(
+        max_iter=250, learning_rate=0.08, max_leaf_nodes=12, min_samples_leaf=60, l2_regularization=5.0, early_stopping=False,
+        random_state=0,
+    )  # fmt: skip
+    return model.fit(values, label, sample_weight=weight)
+
+
+def as_json(model: HistGradientBoostingClassifier, data: Examples, fitted_on: Sequence[str]) -> dict[str, object]:
+    """The trees as tables; above the leaves stands the mean of what lies below, for the attribution of evidence.
+
+    Every tree is shifted so that its root is zero, and the intercept takes up the shifts: evidence and intercept sum to the answer.
+    """
+    trees, intercept = [], float(model._baseline_prediction.ravel()[0])
+    for (predictor,) in model._predictors:
+        nodes = predictor.nodes
+        value, count = nodes["value"].astype(np.float64), nodes["count"].astype(np.float64)
+        for i in range(len(nodes) - 1, -1, -1):
+            if not nodes["is_leaf"][i]:
+                below = [int(nodes["left"][i]), int(nodes["right"][i])]
+                value[i] = float((value[below] * count[below]).sum() / count[below].sum())
+        intercept, value = intercept + value[0], value - value[0]
+        inner = ~nodes["is_leaf"].astype(bool)
+        trees.append({
+            "feature": np.where(inner, nodes["feature_idx"], -1).tolist(),
+            "threshold": [float(f"{t:.9g}") for t in np.where(inner, nodes["num_threshold"], 0.0)],
+            "left": np.where(inner, nodes["left"], 0).tolist(),
+            "right": np.where(inner, nodes["right"], 0).tolist(),
+            "value": [float(f"{v:.5g}") for v in value],
+        })  # fmt: skip
+    return {
+        "schema": 2,
+        "what": "Boosted decision trees that tell nodes from other soft tissue; see axilla/locate/likeness.py.",
+        "fitted_on": list(fitted_on),
+        "hypotheses": len(data.values),
+        "of_which_nodes": float(f"{data.target.sum():.6g}"),
+        "measurements": list(NAMES),
+        "intercept": intercept,
+        "trees": trees,
+    }
+
+
+Case = tuple[SyntheticCase, BoolArray | None]
+
+
+def planned(ct: Path | None, rois: Path | None) -> Iterator[tuple[str, Callable[[], Case]]]:
+    """Names of the synthetic patients of :data:`PLAN`, then of the implants, and how each is made.
+
+    A case is a CT with its truth, and for implants the voxels of nodes the CT has by itself.
+    """
+    for condition, seeds in PLAN.items():
+        for seed in (seed for part in seeds.split(",") for seed in parse_seeds(part)):
+            yield f"{PHANTOM_VERSION} {condition} {seed}", partial(_phantom, condition, seed)
+    if ct is not None:
+        volume = read_ct(ct).volume
+        known = None if rois is None else read_mask(rois, volume.geometry).segmentation.to_labels().array > 0
+        for seed in parse_seeds(IMPLANT_SEEDS):
+            yield f"implants {seed}", partial(_implanted, volume, known, seed)
+
+
+def _phantom(condition: str, seed: int) -> Case:
+    if condition == "cohort":
+        return render_case(plan_cohort(1, seed)[0].case), None
+    return phantom_case(CONDITIONS[condition], seed), None
+
+
+def _implanted(volume: Volume, known: BoolArray | None, seed: int) -> Case:
+    case = implant(volume, 6, seed)
+    return case, None if known is None else known & (case.truth.to_labels().array == 0)
+
+
+def gather(ct: Path | None, rois: Path | None, cache: Path) -> tuple[Examples, list[str]]:
+    """Examples of all planned cases; each is kept in a file, so that a run can be stopped and gone on with."""
+    cache.mkdir(parents=True, exist_ok=True)
+    parts, names = [], []
+    for name, make in planned(ct, rois):
+        file = cache / f"{name.replace(':', '').replace(',', '').replace(' ', '_')}.npz"
+        if not file.exists():
+            case, ignored = make()
+            found = examples(case.volume, case.truth.to_labels().array, ignored)
+            np.savez_compressed(file, values=found.values, target=found.target)
+        with np.load(file) as stored:
+            parts.append(Examples(stored["values"], stored["target"]))
+        names.append(name)
+        print(
+            f"{name}: {len(parts[-1].target)} hypotheses, {int((parts[-1].target > 0).sum())} on nodes",
+            file=sys.stderr,
+            flush=True,
+        )
+    joined = Examples(np.concatenate([p.values for p in parts]), np.concatenate([p.target for p in parts]))
+    return joined, names
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Gather, fit, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--out", type=Path, required=True, help="where the model goes")
+    parser.add_argument("--ct", type=Path, help="real CT to implant nodes into")
+    parser.add_argument("--rois", type=Path, help="masks of that CT's own nodes: what touches them is left out")
+    parser.add_argument("--cache", type=Path, required=True, help="folder of the measured cases")
+    options = parser.parse_args(list(arguments))
+    data, names = gather(options.ct, options.rois, options.cache)
+    options.out.write_text(json.dumps(as_json(fit(data), data, names)) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
