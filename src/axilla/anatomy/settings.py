@@ -103,3 +103,101 @@ class AnatomySettings:
 
     enhancement_hu: float = 25.0
     """Blood this much denser than muscle is called enhanced."""
+
+
+@dataclass(frozen=True)
+class PectoralSettings:
+    """How pectoralis major and minor are told apart along rays through the front of the chest."""
+
+    below_apex_mm: float = 105.0
+    """Rays reach this far below the lung apex: about the fifth rib, where pectoralis minor begins."""
+
+    above_apex_mm: float = 24.0
+    """And this far above it: the coracoid process, where it ends."""
+
+    across_mm: tuple[float, float] = (16.0, 160.0)
+    """Rays from here to there beside the midline: from the sternum's edge to the shoulder."""
+
+    along_mm: tuple[float, float] = (16.0, 150.0)
+    """Each ray from before the shoulder blade to before the skin of an obese chest."""
+
+    step_mm: float = 1.5
+    """Between rays and along them: half of the thinnest pectoralis minor."""
+
+    tilt_degrees: float = 20.0
+    """Outward turn of the rays: across both muscles at the ribs as well as under the clavicle."""
+
+    wall_mm: float = 6.0
+    """From the lungs' hull to the outside of the chest wall's own muscles."""
+
+    muscle_spread_hu: float = 10.0
+    """Less dense than the muscle mode by no more than this is pure muscle."""
+
+    vessel_above_muscle_hu: float = 45.0
+    """Denser than muscle by more than this is vessel or cartilage."""
+
+    bone_above_muscle_hu: float = 110.0
+    """Denser than muscle by more than this is bone, whose surface bounds a muscle."""
+
+    minor_mm: tuple[float, float] = (3.0, 18.0)
+    """Least and largest thickness of pectoralis minor along a ray."""
+
+    minor_on_wall_mm: float = 6.0
+    """Directly on the chest wall, without fat behind it, a layer counts only from this thickness: thinner ones are intercostals."""
+
+    front_plane_share: float = 0.25
+    """Share of fat in a sample that surely is the plane between the muscles: that plane is thinner than a sample."""
+
+    back_plane_share: float = 0.3
+    """The same behind pectoralis minor."""
+
+    bone_edge: float = 0.7
+    """How sure a bounding bone is, against fat: a rib behind the muscle."""
+
+    wall_edge: float = 0.45
+    """How sure the estimated chest wall is as a boundary."""
+
+    most_gap_mm: float = 21.0
+    """Most fat between the two muscles (under the clavicle)."""
+
+    gap_cost_per_mm: float = 0.04
+    """What a wide gap takes off the fit."""
+
+    slope_cost: float = 0.05
+    """Cost of a step along the ray from one ray to the next."""
+
+    jump_cost: float = 0.5
+    """Cost of any larger jump: a sheet ends here."""
+
+    most_slope: int = 3
+    """Most steps a sheet may lean from one ray to the next."""
+
+    min_support: float = 0.3
+    """A ray fitting better than this, with its neighbors, belongs to the sheet."""
+
+    good_support: float = 0.5
+    """Mean fit of a sheet that is surely the muscle."""
+
+    sure_area_mm2: float = 1000.0
+    """A sheet of this area or more is surely the muscle: half of a small woman's."""
+
+    sure_height_mm: float = 30.0
+    """And one this tall below the apex: from there to the third rib it is more."""
+
+    min_confidence: float = 0.5
+    """Less sure than this, pectoralis minor is not outlined."""
+
+    major_mm: float = 36.0
+    """Most thickness of pectoralis major along a ray."""
+
+    major_front_mm: float = 58.0
+    """The front of pectoralis major lies at least this far along a ray: further back lie serratus and latissimus."""
+
+    seed_mm: float = 60.0
+    """A muscle is the sheet with most rays down to here below the lung apex: further down glandular tissue looks like one."""
+
+    open_axilla_mm: tuple[float, float] = (15.0, 45.0)
+    """Heights below the lung apex where fat parts pectoralis major from the arm."""
+
+    above_wider_mm: float = 10.0
+    """Above them it may reach this much further outward than there."""
