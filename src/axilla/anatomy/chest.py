@@ -18,6 +18,9 @@ class Chest:
     """The thorax: everything the axilla hangs on. All arrays on the coarse grid."""
 
     lungs: BoolArray
+    """The air in both lungs."""
+    pleural: BoolArray
+    """The lungs with what effusion, consolidation or collapse has taken of them."""
     hull: BoolArray
     """Convex hull of both lungs per slice."""
     cage: BoolArray
@@ -70,7 +73,7 @@ def find_chest(
     if in_lung.size * spacing[0] < 20:
         return None, "The lungs in the field of view are too short to tell where the axillae are."
     apex = int(in_lung[-1])
-    lungs = _mirrored(lungs, midline, settings)
+    lungs = _mirrored(lungs, midline, spacing, settings)
     hull = morphology.hull_slices(lungs)
     if not _has_spine_behind(hu, body, hull, midline, spacing, settings):
         return None, "No spine lies behind the lungs: the image's orientation (front to back) is not what its header says."
@@ -83,7 +86,7 @@ def find_chest(
     levels = np.zeros((hu.shape[0], 1, 1), dtype=bool)
     levels[max(0, int(apex - settings.below_apex_mm * 1.5 / spacing[0])) :] = True
     shoulder = morphology.large_components(shoulder & levels, 0.5 / voxel_ml)
-    return Chest(lungs & air, hull, cage, bones, shoulder, midline, apex, float(half_width)), ""
+    return Chest(lungs & air, lungs & body & ~bones, hull, cage, bones, shoulder, midline, apex, float(half_width)), ""
 
 
 def _cut_through(body: BoolArray, lungs: BoolArray, settings: AnatomySettings) -> str:
@@ -124,16 +127,29 @@ def _without_midline_air(lungs: BoolArray, midline: float, spacing: TripleFloat,
     return np.asarray(lungs & (areas > settings.apex_area_mm2 / 5)[:, None, None])
 
 
-def _mirrored(lungs: BoolArray, midline: float, settings: AnatomySettings) -> BoolArray:
-    """Both lungs; one that is mostly missing (effusion, collapse) is replaced by the other's mirror image."""
+def _mirrored(lungs: BoolArray, midline: float, spacing: TripleFloat, settings: AnatomySettings) -> BoolArray:
+    """Both lungs; what is mostly missing of one (effusion, consolidation, collapse) is replaced by the other's mirror image.
+
+    That is the whole lung, or its lower part where it ends too far above the other for a high diaphragm.
+    """
     columns = np.arange(lungs.shape[2])
-    right, left = lungs & (columns <= midline), lungs & (columns > midline)
-    n_right, n_left = np.count_nonzero(right), np.count_nonzero(left)
-    if min(n_right, n_left) >= settings.mirror_below * max(n_right, n_left):
-        return lungs
+    sides = {False: lungs & (columns <= midline), True: lungs & (columns > midline)}
+    volumes = {is_left: np.count_nonzero(side) for is_left, side in sides.items()}
+    areas = {is_left: np.count_nonzero(side, axis=(1, 2)) * spacing[1] * spacing[2] for is_left, side in sides.items()}
+    lowest = {
+        is_left: int(np.append(np.flatnonzero(area > settings.apex_area_mm2), len(area))[0]) for is_left, area in areas.items()
+    }
+    poor = min(volumes, key=lambda is_left: volumes[is_left])
+    short = max(lowest, key=lambda is_left: lowest[is_left])
     source = np.round(2 * midline - columns).astype(int)
-    inside = (source >= 0) & (source < lungs.shape[2])
-    image = (left if n_left > n_right else right)[:, :, np.clip(source, 0, lungs.shape[2] - 1)] & inside
+    inside = (source >= 0) & (source < len(columns))
+    missing = np.zeros(len(lungs), dtype=bool)
+    if volumes[poor] < settings.mirror_below * volumes[not poor]:
+        missing[:] = True
+        short = poor
+    elif (lowest[short] - lowest[not short]) * spacing[0] > settings.high_diaphragm_mm:
+        missing = (areas[short] < settings.mirror_below * areas[not short]) & (np.arange(len(lungs)) < lowest[short] + 1)
+    image = sides[not short][:, :, np.clip(source, 0, len(columns) - 1)] & inside & missing[:, None, None]
     return np.asarray(lungs | image)
 
 

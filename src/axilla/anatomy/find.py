@@ -11,11 +11,21 @@ from scipy import ndimage
 from axilla.anatomy import morphology
 from axilla.anatomy.chest import Chest, find_body, find_chest
 from axilla.anatomy.noun import Anatomy, CoarseGrid
+from axilla.anatomy.pectorals import find_pectorals
 from axilla.anatomy.settings import AnatomySettings
+from axilla.anatomy.skeleton import name_bones
+from axilla.anatomy.vessels import trace_vessels
 from axilla.node import SIDES
 from axilla.volume import BoolArray, TripleFloat, Volume, to_canonical
 
 _DEFAULTS = AnatomySettings()
+
+_PARTS = ("lungs", "cage", "muscle", "vessels", "spine", "sternum")
+_SIDE_PARTS = (
+    "axilla", "fat", "shoulder", "lung", "ribs", "scapula", "clavicle", "humerus", "humeral_head",
+    "pectoralis_major", "pectoralis_minor",
+)  # fmt: skip
+"""Masks that need a chest, besides body and bones."""
 
 
 def find_anatomy(volume: Volume, settings: AnatomySettings = _DEFAULTS) -> Anatomy:
@@ -35,7 +45,8 @@ def find_anatomy(volume: Volume, settings: AnatomySettings = _DEFAULTS) -> Anato
         Per side also whether the axilla is wholly in the field, partly, or not at all; a side that is absent has empty masks.
     """
     grid = CoarseGrid.near(volume.geometry, settings.coarse_spacing_mm)
-    hu = morphology.block_mean(to_canonical(volume.array, volume.geometry), grid.factors_zyx)
+    canonical = to_canonical(volume.array, volume.geometry)
+    hu = morphology.block_mean(canonical, grid.factors_zyx)
     spacing = grid.spacing_zyx_mm
     body = find_body(hu, spacing, settings)
     chest, reason = find_chest(hu, body, spacing, settings)
@@ -48,8 +59,10 @@ def find_anatomy(volume: Volume, settings: AnatomySettings = _DEFAULTS) -> Anato
     vessel_hu = tissue[1] + settings.enhancement_hu
     vessels = (hu > vessel_hu) & ~chest.bones & body & ~chest.lungs if is_enhanced else np.zeros_like(body)
     masks = {"body": body, "lungs": chest.lungs, "cage": chest.cage, "bones": chest.bones, "muscle": muscle, "vessels": vessels}
+    masks |= name_bones(hu, tissue[1], chest, spacing, settings.skeleton)
     under_skin = morphology.erode(body, settings.skin_mm / 2, spacing, in_plane=True)
-    coverage, reasons = {}, {}
+    inner = morphology.erode(body, settings.skin_mm, spacing, in_plane=True)
+    coverage, reasons, minor_confidence, traces = {}, {}, {}, {}
     for side in SIDES:
         view = _Side(side, hu, body, under_skin, muscle, chest, spacing, tissue)
         region = _axilla(view, settings)
@@ -59,9 +72,16 @@ def find_anatomy(volume: Volume, settings: AnatomySettings = _DEFAULTS) -> Anato
         masks[f"axilla_{side}"] = region
         masks[f"fat_{side}"] = region & view.is_fat
         masks[f"shoulder_{side}"] = view.half & chest.shoulder
+        masks[f"lung_{side}"] = view.half & chest.pleural
+        pectorals = find_pectorals(canonical, grid, inner, chest, tissue, side, settings.pectorals)
+        masks[f"pectoralis_major_{side}"], masks[f"pectoralis_minor_{side}"] = pectorals.major, pectorals.minor
+        minor_confidence[side] = pectorals.confidence
+        if is_enhanced:
+            traces[side] = trace_vessels(canonical, hu, grid, inner, chest, (tissue[1], blood_hu), side, settings.vessels)
     return Anatomy(
         grid=grid, masks=masks, coverage=coverage, reasons=reasons, fat_hu=tissue[0], muscle_hu=tissue[1], blood_hu=blood_hu,
         is_enhanced=is_enhanced, midline_mm=chest.midline_vox * spacing[2], apex_mm=chest.apex_vox * spacing[0],
+        minor_confidence=minor_confidence, traces=traces,
     )  # fmt: skip
 
 
@@ -96,7 +116,7 @@ def _without_chest(
     grid: CoarseGrid, hu: npt.NDArray[np.float32], body: BoolArray, reason: str, settings: AnatomySettings
 ) -> Anatomy:
     empty = np.zeros_like(body)
-    names = ("lungs", "cage", "muscle", "vessels", *(f"{part}_{s}" for part in ("axilla", "fat", "shoulder") for s in SIDES))
+    names = (*_PARTS, *(f"{part}_{side}" for part in _SIDE_PARTS for side in SIDES))
     masks = dict.fromkeys(names, empty) | {"body": body, "bones": (hu > settings.bone_hu) & body}
     fat, muscle = _tissue_modes(hu, body)
     answer = dict.fromkeys(SIDES, "absent")
@@ -140,23 +160,31 @@ def _deep_muscle(
 def _axilla(view: _Side, settings: AnatomySettings) -> BoolArray:
     """The space between chest wall, pectoral and latissimus edge: hull of the deep muscles per slice, less the cage."""
     chest, spacing = view.chest, view.spacing
-    hull = morphology.hull_slices((view.muscle | chest.cage) & view.half)
-    region = morphology.dilate(hull, settings.hull_margin_mm, spacing, in_plane=True) & ~chest.cage & view.under_skin & view.half
-    z, y, x = np.ogrid[tuple(slice(0, n) for n in view.hu.shape)]
-    half_width = chest.half_width_vox
-    region &= np.abs(x - chest.midline_vox) > settings.medial_share * half_width
+    shoulder = chest.shoulder & view.half
+    levels = _levels(shoulder, chest, spacing, settings)
+    region = np.zeros_like(view.body)
+    hull = morphology.hull_slices(((view.muscle | chest.cage) & view.half)[levels])
+    wide = morphology.dilate(hull, settings.hull_margin_mm, spacing, in_plane=True)
+    region[levels] = wide & (~chest.cage & view.under_skin & view.half)[levels]
+    _, y, x = np.ogrid[tuple(slice(0, n) for n in view.hu.shape)]
+    region &= np.abs(x - chest.midline_vox) > settings.medial_share * chest.half_width_vox
     front, back = chest.depth_limits(60 / spacing[0])
     below_mm = (chest.apex_vox - np.arange(len(front))) * spacing[0]
     share = np.interp(below_mm, [settings.below_apex_mm / 2, settings.below_apex_mm], settings.front_shares)
     region &= y >= (front + share * (back - front))[:, None, None]
     region &= y <= (front + settings.depth_share * (back - front))[:, None, None]
+    region &= ~_behind(shoulder, (front + back) / 2, settings.behind_scapula_mm / spacing[1])
+    return np.asarray(region)
+
+
+def _levels(shoulder: BoolArray, chest: Chest, spacing: TripleFloat, settings: AnatomySettings) -> slice:
+    """The slices from the axilla's lower to its upper limit."""
     top = chest.apex_vox + settings.above_apex_mm / spacing[0]
     bottom = chest.apex_vox - settings.below_apex_mm / spacing[0]
-    shoulder = np.flatnonzero((chest.shoulder & view.half).any(axis=(1, 2)))
-    if shoulder.size:
-        bottom = max(bottom, shoulder[0] - settings.below_scapula_mm / spacing[0])
-    region &= ~_behind(chest.shoulder & view.half, (front + back) / 2, settings.behind_scapula_mm / spacing[1])
-    return np.asarray(region & (z <= top) & (z >= bottom))
+    slices = np.flatnonzero(shoulder.any(axis=(1, 2)))
+    if slices.size:
+        bottom = max(bottom, slices[0] - settings.below_scapula_mm / spacing[0])
+    return slice(max(0, int(np.ceil(bottom))), max(0, int(np.floor(top)) + 1))
 
 
 def _behind(shoulder: BoolArray, middle: npt.NDArray[np.float64], margin_vox: float) -> BoolArray:

@@ -107,7 +107,8 @@ def find_pectorals(
     support = ndimage.gaussian_filter(_at(fit, front), 1.0)
     heights_mm = (np.arange(frame.slices.start, frame.slices.stop) - chest.apex_vox) * grid.spacing_zyx_mm[0]
     upper = np.broadcast_to((heights_mm > -settings.seed_mm)[:, None], front.shape)
-    sheet = _largest_sheet(support > settings.min_support, upper, front, settings)
+    is_near = _lateral_mm(frame, front, grid, chest) < _limit_mm(heights_mm, grid, chest, settings)[:, None]
+    sheet = _largest_sheet((support > settings.min_support) & is_near, upper, front, settings)
     deep = np.maximum(_at(thickness, front), 1)
     below = sheet & (heights_mm < 0)[:, None]
     confidence = _confidence(below, support, grid.spacing_zyx_mm[0], settings)
@@ -125,7 +126,9 @@ def _frame(grid: CoarseGrid, chest: Chest, side: str, settings: PectoralSettings
     n = chest.hull.shape[0]
     low = max(0, int(chest.apex_vox - settings.below_apex_mm / dz))
     high = min(n, int(chest.apex_vox + settings.above_apex_mm / dz) + 1)
-    near = (slice(max(0, round(chest.apex_vox - depth / dz)), max(1, round(chest.apex_vox - depth / dz) + 10)) for depth in (80.0,))
+    near = (
+        slice(max(0, round(chest.apex_vox - depth / dz)), max(1, round(chest.apex_vox - depth / dz) + 10)) for depth in (80.0,)
+    )
     rows = np.flatnonzero(np.concatenate([chest.hull[part] for part in near]).any(axis=(0, 2)))
     if not rows.size:
         rows = np.flatnonzero(chest.hull.any(axis=(0, 2)))
@@ -162,6 +165,19 @@ def _sampled(
     bone = hu > muscle_hu + settings.bone_above_muscle_hu
     is_other = wall | (hu > muscle_hu + settings.vessel_above_muscle_hu)
     return _Rays(np.where(inside, fat, np.float32(1)), bone, wall, is_other)
+
+
+def _lateral_mm(frame: _Frame, front: _Index, grid: CoarseGrid, chest: Chest) -> FloatArray:
+    """Distance of every ray's place from the midline, mm."""
+    x = frame.u_mm * np.cos(frame.tilt) + frame.r_mm[front] * np.sin(frame.tilt)
+    return np.asarray(x + frame.sign * (frame.origin_yx_mm[1] - chest.midline_vox * grid.spacing_zyx_mm[2]))
+
+
+def _limit_mm(heights_mm: FloatArray, grid: CoarseGrid, chest: Chest, settings: PectoralSettings) -> FloatArray:
+    """Farthest place of pectoralis minor from the midline on every slice, mm."""
+    (high, wide), (low, narrow) = settings.lateral_limit
+    share = np.interp(-heights_mm, [high, low], [wide, narrow])
+    return np.asarray(share * chest.half_width_vox * grid.spacing_zyx_mm[2])
 
 
 def _minor_fit(rays: _Rays, settings: PectoralSettings) -> tuple[_F32, _Index]:
