@@ -60,12 +60,14 @@ def find_chest(
     voxel_ml = float(np.prod(spacing)) / 1000
     air = (hu < settings.air_hu) & body
     lungs = morphology.large_components(air, settings.min_lung_ml / voxel_ml)
+    if lungs.any() and float(np.median(hu[lungs])) < settings.gas_hu:
+        return None, "The air in the field of view is no lung but gas: this is not a chest CT."
     if np.count_nonzero(lungs) * voxel_ml < settings.min_lungs_ml:
         return None, "No lungs were found in the field of view: this is not a chest CT, or it ends outside the chest."
     cut = _cut_through(body, lungs, settings)
     if cut:
         return None, f"The chest is cut by the {cut} border of the field of view: without its midline the axillae cannot be told."
-    midline = _midline(body, lungs)
+    midline = _midline(hu, body, lungs, spacing, settings)
     lungs = _without_midline_air(lungs, midline, spacing, settings)
     lateral = _off_midline(lungs, midline, settings.apex_from_midline_mm / spacing[2])
     areas = np.count_nonzero(lateral, axis=(1, 2)) * spacing[1] * spacing[2]
@@ -102,18 +104,38 @@ def _cut_through(body: BoolArray, lungs: BoolArray, settings: AnatomySettings) -
     return ""
 
 
-def _midline(body: BoolArray, lungs: BoolArray) -> float:
-    """Column of the midline: median over lung slices of the middle of the lungs' extent, which no arm disturbs."""
+def _midline(
+    hu: npt.NDArray[np.float32], body: BoolArray, lungs: BoolArray, spacing: TripleFloat, settings: AnatomySettings
+) -> float:
+    """Column of the midline: median over lung slices of the middle of the lungs' extent, which no arm disturbs.
+
+    Where most of one lung is missing (effusion, consolidation, a cut field) it is the column of the spine.
+    """
     columns = np.asarray(lungs.any(axis=1))
     slices = np.flatnonzero(columns.sum(axis=1) > 0.5 * columns.sum(axis=1).max())
     first = columns[slices].argmax(axis=1)
     last = columns.shape[1] - 1 - columns[slices][:, ::-1].argmax(axis=1)
     by_lungs = float(np.median((first + last) / 2))
-    wide = np.asarray(body.any(axis=1))[slices]
-    by_body = float(np.median((wide.argmax(axis=1) + wide.shape[1] - 1 - wide[:, ::-1].argmax(axis=1)) / 2))
-    left, right = (np.count_nonzero(part) for part in (lungs[:, :, round(by_lungs) :], lungs[:, :, : round(by_lungs)]))
-    is_balanced = min(left, right) > 0.5 * max(left, right)
-    return by_lungs if is_balanced else by_body
+    by_spine = _spine_column(hu, body, lungs, slices, spacing, settings)
+    left, right = (np.count_nonzero(part) for part in (lungs[:, :, round(by_spine) :], lungs[:, :, : round(by_spine)]))
+    return by_lungs if min(left, right) > settings.balanced_lungs * max(left, right) else by_spine
+
+
+def _spine_column(
+    hu: npt.NDArray[np.float32],
+    body: BoolArray,
+    lungs: BoolArray,
+    slices: npt.NDArray[np.intp],
+    spacing: TripleFloat,
+    settings: AnatomySettings,
+) -> float:
+    """Column of most bone within the width of a vertebra, behind the lungs' middle."""
+    rows = np.flatnonzero(lungs.any(axis=(0, 2)))
+    behind = slice((int(rows[0]) + int(rows[-1])) // 2, None)
+    bone = (hu[slices, behind] > settings.bone_hu) & body[slices, behind]
+    width = max(1, round(settings.vertebra_mm / spacing[2]))
+    counts = np.convolve(bone.sum(axis=(0, 1)), np.ones(width), mode="same")
+    return float(np.flatnonzero(counts == counts.max()).mean())
 
 
 def _off_midline(mask: BoolArray, midline: float, gap_vox: float) -> BoolArray:

@@ -11,7 +11,7 @@ from scipy import ndimage
 from axilla.anatomy import morphology
 from axilla.anatomy.chest import Chest, find_body, find_chest
 from axilla.anatomy.noun import Anatomy, CoarseGrid
-from axilla.anatomy.pectorals import find_pectorals
+from axilla.anatomy.pectorals import Pectorals, find_pectorals
 from axilla.anatomy.settings import AnatomySettings
 from axilla.anatomy.skeleton import name_bones
 from axilla.anatomy.vessels import trace_vessels
@@ -53,7 +53,7 @@ def find_anatomy(volume: Volume, settings: AnatomySettings = _DEFAULTS) -> Anato
     if chest is None:
         return _without_chest(grid, hu, body, reason, settings)
     tissue = _tissue_modes(hu, body)
-    blood_hu = _blood_hu(hu, chest, spacing, tissue[1])
+    blood_hu = _blood_hu(hu, chest, spacing, tissue[1], settings)
     is_enhanced = bool(blood_hu > tissue[1] + settings.enhancement_hu)
     muscle = _deep_muscle(hu, body, chest, spacing, settings)
     vessel_hu = tissue[1] + settings.enhancement_hu
@@ -62,6 +62,7 @@ def find_anatomy(volume: Volume, settings: AnatomySettings = _DEFAULTS) -> Anato
     masks |= name_bones(hu, tissue[1], chest, spacing, settings.skeleton)
     under_skin = morphology.erode(body, settings.skin_mm / 2, spacing, in_plane=True)
     inner = morphology.erode(body, settings.skin_mm, spacing, in_plane=True)
+    is_cut = _is_apex_cut(chest, spacing, settings)
     coverage, reasons, minor_confidence, traces = {}, {}, {}, {}
     for side in SIDES:
         view = _Side(side, hu, body, under_skin, muscle, chest, spacing, tissue)
@@ -73,16 +74,23 @@ def find_anatomy(volume: Volume, settings: AnatomySettings = _DEFAULTS) -> Anato
         masks[f"fat_{side}"] = region & view.is_fat
         masks[f"shoulder_{side}"] = view.half & chest.shoulder
         masks[f"lung_{side}"] = view.half & chest.pleural
-        pectorals = find_pectorals(canonical, grid, inner, chest, tissue, side, settings.pectorals)
+        pectorals = (
+            Pectorals.none(body) if is_cut else find_pectorals(canonical, grid, inner, chest, tissue, side, settings.pectorals)
+        )
         masks[f"pectoralis_major_{side}"], masks[f"pectoralis_minor_{side}"] = pectorals.major, pectorals.minor
         minor_confidence[side] = pectorals.confidence
-        if is_enhanced:
+        if is_enhanced and not is_cut:
             traces[side] = trace_vessels(canonical, hu, grid, inner, chest, (tissue[1], blood_hu), side, settings.vessels)
     return Anatomy(
         grid=grid, masks=masks, coverage=coverage, reasons=reasons, fat_hu=tissue[0], muscle_hu=tissue[1], blood_hu=blood_hu,
-        is_enhanced=is_enhanced, midline_mm=chest.midline_vox * spacing[2], apex_mm=chest.apex_vox * spacing[0],
+        is_enhanced=is_enhanced, midline_mm=chest.midline_vox * spacing[2], apex_mm=float("nan") if is_cut else chest.apex_vox * spacing[0],
         minor_confidence=minor_confidence, traces=traces,
     )  # fmt: skip
+
+
+def _is_apex_cut(chest: Chest, spacing: TripleFloat, settings: AnatomySettings) -> bool:
+    """Whether the lungs reach the uppermost slice: their apex lies above it, and heights cannot be told."""
+    return bool((chest.hull.shape[0] - 1 - chest.apex_vox) * spacing[0] < settings.cut_above_mm)
 
 
 @dataclass(frozen=True)
@@ -136,15 +144,20 @@ def _tissue_modes(hu: npt.NDArray[np.float32], body: BoolArray) -> tuple[float, 
     return float(centers[fat][smooth[fat].argmax()]), float(centers[muscle][smooth[muscle].argmax()])
 
 
-def _blood_hu(hu: npt.NDArray[np.float32], chest: Chest, spacing: TripleFloat, muscle_hu: float) -> float:
-    """Upper quartile of the soft tissue between the lungs above the diaphragm: heart and great vessels."""
+def _blood_hu(
+    hu: npt.NDArray[np.float32], chest: Chest, spacing: TripleFloat, muscle_hu: float, settings: AnatomySettings
+) -> float:
+    """Upper quartile of the soft tissue between the lungs above the diaphragm, heart and great vessels; without contrast its median."""
     z = np.arange(hu.shape[0])[:, None, None]
     near_apex = (z < chest.apex_vox - 20 / spacing[0]) & (z > chest.apex_vox - 120 / spacing[0])
     x = np.arange(hu.shape[2])[None, None, :]
     central = np.abs(x - chest.midline_vox) * spacing[2] < 60
     inner = morphology.erode(chest.hull, 15.0, spacing, in_plane=True)
-    values = hu[inner & near_apex & central & (hu > muscle_hu - 30) & (hu < 600) & ~chest.bones]
-    return float(np.percentile(values, 75)) if values.size > 200 else float("nan")
+    values = hu[inner & near_apex & central & (hu > muscle_hu - 30) & (hu < 600) & ~chest.bones & ~chest.pleural]
+    if values.size <= 200:
+        return float("nan")
+    median, upper = np.percentile(values, [50, 75])
+    return float(upper if median > muscle_hu + settings.unenhanced_hu else median)
 
 
 def _deep_muscle(
@@ -167,9 +180,10 @@ def _axilla(view: _Side, settings: AnatomySettings) -> BoolArray:
     wide = morphology.dilate(hull, settings.hull_margin_mm, spacing, in_plane=True)
     region[levels] = wide & (~chest.cage & view.under_skin & view.half)[levels]
     _, y, x = np.ogrid[tuple(slice(0, n) for n in view.hu.shape)]
-    region &= np.abs(x - chest.midline_vox) > settings.medial_share * chest.half_width_vox
     front, back = chest.depth_limits(60 / spacing[0])
     below_mm = (chest.apex_vox - np.arange(len(front))) * spacing[0]
+    medial = np.where(below_mm < settings.level_three_mm, settings.apical_medial_share, settings.medial_share)
+    region &= np.abs(x - chest.midline_vox) > (medial * chest.half_width_vox)[:, None, None]
     share = np.interp(below_mm, [settings.below_apex_mm / 2, settings.below_apex_mm], settings.front_shares)
     region &= y >= (front + share * (back - front))[:, None, None]
     region &= y <= (front + settings.depth_share * (back - front))[:, None, None]
@@ -220,8 +234,10 @@ def _coverage(view: _Side, region: BoolArray, settings: AnatomySettings) -> tupl
     if np.count_nonzero(region & view.is_fat) * voxel_ml < settings.min_fat_ml:
         return "absent", f"No axillary fat lies between the {word} chest wall and arm in the field of view."
     faults = []
-    n_slices = region.shape[0]
-    if (n_slices - 1 - chest.apex_vox) * spacing[0] < settings.cut_above_mm:
+    if _is_apex_cut(chest, spacing, settings):
+        top = (chest.shoulder & view.half)[-max(1, round(settings.top_mm / spacing[0])) :]
+        if np.count_nonzero(top) * voxel_ml < settings.min_top_scapula_ml:
+            return "absent", f"The field of view begins below the {word} axilla: only the tip of the shoulder blade is in it."
         faults.append("its upper part lies above the first slice (the lung apex is cut)")
     if chest.apex_vox * spacing[0] < settings.min_length_mm:
         faults.append("its lower part lies below the last slice")

@@ -122,7 +122,7 @@ class Anatomy:
     midline_mm : float
         Distance of the body's midline from the grid's first canonical column, mm; NaN without a chest.
     apex_mm : float
-        Height of the lung apex above the most caudal slice, mm; NaN without a chest.
+        Height of the lung apex above the most caudal slice, mm; NaN without a chest, and where the apex lies above the field.
     minor_confidence : mapping of str to float
         Per side how surely ``pectoralis_minor`` is that muscle, 0-1; 0 (or no entry) where it could not be told.
     traces : mapping of str to tuple of VesselTrace

@@ -37,6 +37,11 @@ class Pectorals:
     confidence: float
     """Of pectoralis minor, 0-1; 0 where it cannot be told, and then its mask is empty."""
 
+    @classmethod
+    def none(cls, like: BoolArray) -> Pectorals:
+        """Neither muscle told, on the grid of `like`."""
+        return cls(np.zeros_like(like), np.zeros_like(like), 0.0)
+
 
 @dataclass(frozen=True)
 class _Frame:

@@ -247,6 +247,15 @@ class AnatomySettings:
     air_hu: float = -400.0
     """Lung against soft tissue at coarse spacing."""
 
+    gas_hu: float = -975.0
+    """Air spaces mostly emptier than this are bowel: even emphysema holds some tissue."""
+
+    balanced_lungs: float = 0.5
+    """Lungs of more than this ratio to each side of the spine tell the midline better than the spine does."""
+
+    vertebra_mm: float = 45.0
+    """Width of a thoracic vertebra with its transverse processes' roots."""
+
     min_lung_ml: float = 60.0
     """Air spaces smaller than this are trachea, esophagus or bowel."""
 
@@ -288,7 +297,13 @@ class AnatomySettings:
     """Beyond the line from the pectoral to the latissimus edge: nodes bulge a little over it."""
 
     medial_share: float = 0.45
-    """The axilla starts this far from the midline, as a share of the lungs' largest half width (level III lies here)."""
+    """The axilla starts this far from the midline, as a share of the lungs' largest half width."""
+
+    apical_medial_share: float = 0.40
+    """And this far in its upper part, where level III reaches to the first rib."""
+
+    level_three_mm: float = 36.0
+    """Depth of that part below the lung apex."""
 
     depth_share: float = 0.97
     """Posterior limit, as a share of the lungs' depth: behind it lie only the back muscles."""
@@ -303,7 +318,7 @@ class AnatomySettings:
     below_apex_mm: float = 135.0
     """Lower limit below the lung apex: about the fifth rib."""
 
-    above_apex_mm: float = 5.0
+    above_apex_mm: float = 9.0
     """Upper limit above the lung apex: the axillary vein with raised arms."""
 
     below_scapula_mm: float = 30.0
@@ -332,6 +347,16 @@ class AnatomySettings:
 
     enhancement_hu: float = 25.0
     """Blood this much denser than muscle is called enhanced."""
+
+    unenhanced_hu: float = 15.0
+    """Where half of the mediastinum is not denser than muscle by this, there is no contrast: what is denser then is marrow."""
+
+    min_top_scapula_ml: float = 2.8
+    """Where the lung apex is cut, this much shoulder blade in the uppermost slices shows that the axilla reaches into the field:
+    below the axilla only its tip is left."""
+
+    top_mm: float = 15.0
+    """Height of those slices."""
 
     skeleton: SkeletonSettings = field(default_factory=SkeletonSettings)
     """How the bones are named."""

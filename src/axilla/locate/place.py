@@ -60,9 +60,9 @@ class Level:
 
     name: str
     confidence: float
-    """0-1; NaN without a chest."""
+    """0-1; NaN without a chest, and where the lung apex is not in the field."""
     source: str
-    """``pectoralis minor`` (outlined) or ``landmarks`` (estimated); empty without a chest."""
+    """``pectoralis minor`` (outlined) or ``landmarks`` (estimated); empty where none is given."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Surroundings:
         estimated from the lung apex and the cage's width, which are less sure.
         """
         anatomy = self.anatomy
-        if not np.isfinite(anatomy.midline_mm) or anatomy.coverage[side] == "absent":
+        if not np.isfinite(anatomy.apex_mm) or anatomy.coverage[side] == "absent":
             return Level("", float("nan"), "")
         height, _, column = anatomy.grid.geometry.to_index(center_xyz_mm) * anatomy.grid.spacing_zyx_mm
         below, lateral = anatomy.apex_mm - float(height), abs(float(column) - anatomy.midline_mm)
