@@ -88,7 +88,8 @@ def find_chest(
     levels = np.zeros((hu.shape[0], 1, 1), dtype=bool)
     levels[max(0, int(apex - settings.below_apex_mm * 1.5 / spacing[0])) :] = True
     shoulder = morphology.large_components(shoulder & levels, 0.5 / voxel_ml)
-    return Chest(lungs & air, lungs & body & ~bones, hull, cage, bones, shoulder, midline, apex, float(half_width)), ""
+    pleural = _without_airways(lungs & body & ~bones, midline, spacing, settings)
+    return Chest(lungs & air, pleural, hull, cage, bones, shoulder, midline, apex, float(half_width)), ""
 
 
 def _cut_through(body: BoolArray, lungs: BoolArray, settings: AnatomySettings) -> str:
@@ -147,6 +148,17 @@ def _without_midline_air(lungs: BoolArray, midline: float, spacing: TripleFloat,
     lateral = _off_midline(lungs, midline, settings.apex_from_midline_mm / spacing[2])
     areas = np.count_nonzero(lateral, axis=(1, 2)) * spacing[1] * spacing[2]
     return np.asarray(lungs & (areas > settings.apex_area_mm2 / 5)[:, None, None])
+
+
+def _without_airways(lungs: BoolArray, midline: float, spacing: TripleFloat, settings: AnatomySettings) -> BoolArray:
+    """Lungs without the midline's air: pieces of a slice that lie wholly beside the midline."""
+    kept = np.zeros_like(lungs)
+    reach = np.broadcast_to(np.abs(np.arange(lungs.shape[2]) - midline) * spacing[2], lungs.shape[1:])
+    for z in np.flatnonzero(lungs.any(axis=(1, 2))):
+        labels, n = ndimage.label(lungs[z])
+        farthest = np.asarray(ndimage.maximum(reach, labels, np.arange(1, n + 1)))
+        kept[z] = np.concatenate([[False], farthest > settings.airway_mm])[labels]
+    return kept
 
 
 def _mirrored(lungs: BoolArray, midline: float, spacing: TripleFloat, settings: AnatomySettings) -> BoolArray:

@@ -12,6 +12,7 @@ from axilla.anatomy import morphology
 from axilla.anatomy.chest import Chest, find_body, find_chest
 from axilla.anatomy.noun import Anatomy, CoarseGrid
 from axilla.anatomy.pectorals import Pectorals, find_pectorals
+from axilla.anatomy.scan import Scan
 from axilla.anatomy.settings import AnatomySettings
 from axilla.anatomy.skeleton import name_bones
 from axilla.anatomy.vessels import trace_vessels
@@ -59,9 +60,11 @@ def find_anatomy(volume: Volume, settings: AnatomySettings = _DEFAULTS) -> Anato
     vessel_hu = tissue[1] + settings.enhancement_hu
     vessels = (hu > vessel_hu) & ~chest.bones & body & ~chest.lungs if is_enhanced else np.zeros_like(body)
     masks = {"body": body, "lungs": chest.lungs, "cage": chest.cage, "bones": chest.bones, "muscle": muscle, "vessels": vessels}
-    masks |= name_bones(hu, tissue[1], chest, spacing, settings.skeleton)
-    under_skin = morphology.erode(body, settings.skin_mm / 2, spacing, in_plane=True)
     inner = morphology.erode(body, settings.skin_mm, spacing, in_plane=True)
+    scan = Scan(canonical, grid, hu, inner, chest, *tissue, blood_hu)
+    masks |= name_bones(scan, settings.skeleton)
+    humerus = masks["humerus_R"] | masks["humerus_L"]
+    under_skin = morphology.erode(body, settings.skin_mm / 2, spacing, in_plane=True)
     is_cut = _is_apex_cut(chest, spacing, settings)
     coverage, reasons, minor_confidence, traces = {}, {}, {}, {}
     for side in SIDES:
@@ -74,16 +77,15 @@ def find_anatomy(volume: Volume, settings: AnatomySettings = _DEFAULTS) -> Anato
         masks[f"fat_{side}"] = region & view.is_fat
         masks[f"shoulder_{side}"] = view.half & chest.shoulder
         masks[f"lung_{side}"] = view.half & chest.pleural
-        pectorals = (
-            Pectorals.none(body) if is_cut else find_pectorals(canonical, grid, inner, chest, tissue, side, settings.pectorals)
-        )
+        is_told = coverage[side] != "absent" and not is_cut
+        pectorals = find_pectorals(scan, side, settings.pectorals) if is_told else Pectorals.none(body)
         masks[f"pectoralis_major_{side}"], masks[f"pectoralis_minor_{side}"] = pectorals.major, pectorals.minor
         minor_confidence[side] = pectorals.confidence
-        if is_enhanced and not is_cut:
-            traces[side] = trace_vessels(canonical, hu, grid, inner, chest, (tissue[1], blood_hu), side, settings.vessels)
+        traces[side] = trace_vessels(scan, humerus, side, settings.vessels) if is_told and is_enhanced else ()
     return Anatomy(
         grid=grid, masks=masks, coverage=coverage, reasons=reasons, fat_hu=tissue[0], muscle_hu=tissue[1], blood_hu=blood_hu,
-        is_enhanced=is_enhanced, midline_mm=chest.midline_vox * spacing[2], apex_mm=float("nan") if is_cut else chest.apex_vox * spacing[0],
+        is_enhanced=is_enhanced, midline_mm=chest.midline_vox * spacing[2],
+        apex_mm=float("nan") if is_cut else chest.apex_vox * spacing[0],
         minor_confidence=minor_confidence, traces=traces,
     )  # fmt: skip
 
@@ -147,7 +149,7 @@ def _tissue_modes(hu: npt.NDArray[np.float32], body: BoolArray) -> tuple[float, 
 def _blood_hu(
     hu: npt.NDArray[np.float32], chest: Chest, spacing: TripleFloat, muscle_hu: float, settings: AnatomySettings
 ) -> float:
-    """Upper quartile of the soft tissue between the lungs above the diaphragm, heart and great vessels; without contrast its median."""
+    """Upper quartile of the soft tissue between the lungs, heart and great vessels; without contrast its median."""
     z = np.arange(hu.shape[0])[:, None, None]
     near_apex = (z < chest.apex_vox - 20 / spacing[0]) & (z > chest.apex_vox - 120 / spacing[0])
     x = np.arange(hu.shape[2])[None, None, :]

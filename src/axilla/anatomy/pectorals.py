@@ -4,28 +4,30 @@
 2. A place on a ray is likely the front of pectoralis minor when fat lies there, muscle of its thickness behind it, an edge
    (fat, bone, chest wall) behind that, and more muscle before it.
 3. Semi-global matching (Hirschmueller, IEEE PAMI 2008;30:328-341) chooses on every ray the place that fits its neighbors too.
-4. The largest connected sheet of sure places is pectoralis minor; from its front the front of pectoralis major is followed the same way.
+4. The largest connected sheet of sure places is pectoralis minor; from it the front of pectoralis major is followed the same way.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, sparse
 
 from axilla.anatomy import morphology
-from axilla.anatomy.chest import Chest
 from axilla.anatomy.noun import CoarseGrid
+from axilla.anatomy.scan import SIGN, Scan
 from axilla.anatomy.settings import PectoralSettings
 from axilla.volume import BoolArray, FloatArray
 
 _F32 = npt.NDArray[np.float32]
 _Index = npt.NDArray[np.intp]
 
+_Scalar = TypeVar("_Scalar", np.float32, np.intp)
+
 _DEFAULTS = PectoralSettings()
-_SIGN = {"R": -1.0, "L": 1.0}
 
 
 @dataclass(frozen=True)
@@ -79,110 +81,68 @@ class _Rays:
     """Chest wall, bone, or denser than muscle: not pectoral."""
 
 
-def find_pectorals(
-    canonical_hu: npt.NDArray[np.generic],
-    grid: CoarseGrid,
-    inner: BoolArray,
-    chest: Chest,
-    tissue: tuple[float, float],
-    side: str,
-    settings: PectoralSettings = _DEFAULTS,
-) -> Pectorals:
-    """Outline both pectoral muscles of one side.
-
-    Parameters
-    ----------
-    canonical_hu : ndarray, shape (z, y, x)
-        The CT in canonical order, HU.
-    grid : CoarseGrid
-        Grid of the other arrays and of the result.
-    inner : ndarray of bool
-        The body without skin, on the coarse grid.
-    chest : Chest
-    tissue : tuple of float
-        Modes of fat and muscle, HU.
-    side : str
-    settings : PectoralSettings
-    """
-    frame = _frame(grid, chest, side, settings)
-    rays = _sampled(canonical_hu, grid, inner, chest, frame, tissue, settings)
-    step = settings.step_mm
+def find_pectorals(scan: Scan, side: str, settings: PectoralSettings = _DEFAULTS) -> Pectorals:
+    """Outline both pectoral muscles of one side."""
+    frame = _frame(scan, side, settings)
+    rays = _sampled(scan, frame, settings)
+    heights_mm, step = scan.above_apex_mm(frame.slices), settings.step_mm
     fit, thickness = _minor_fit(rays, settings)
     front = _smoothest(1 - fit, settings)
-    support = ndimage.gaussian_filter(_at(fit, front), 1.0)
-    heights_mm = (np.arange(frame.slices.start, frame.slices.stop) - chest.apex_vox) * grid.spacing_zyx_mm[0]
-    upper = np.broadcast_to((heights_mm > -settings.seed_mm)[:, None], front.shape)
-    is_near = _lateral_mm(frame, front, grid, chest) < _limit_mm(heights_mm, grid, chest, settings)[:, None]
-    sheet = _largest_sheet((support > settings.min_support) & is_near, upper, front, settings)
-    deep = np.maximum(_at(thickness, front), 1)
-    below = sheet & (heights_mm < 0)[:, None]
-    confidence = _confidence(below, support, grid.spacing_zyx_mm[0], settings)
+    support = np.asarray(ndimage.gaussian_filter(_at(fit, front), 1.0))
+    is_near = _lateral_mm(frame, front) < _limit_mm(scan, heights_mm, settings)[:, None]
+    is_seed = np.broadcast_to((heights_mm > -settings.seed_mm)[:, None], front.shape)
+    sheet = _largest_sheet((support > settings.min_support) & is_near, is_seed, front, settings)
+    confidence = _confidence(sheet & (heights_mm < 0)[:, None], support, scan.spacing[0], settings)
     if confidence < settings.min_confidence:
         sheet, confidence = np.zeros_like(sheet), 0.0
+    deep = np.maximum(_at(thickness, front), 1)
+    minor = _to_coarse(scan.grid, frame, sheet, (front - deep) * step, front * step) & ~scan.chest.bones
     outer, run, is_major = _major(rays, sheet, front, heights_mm, settings)
-    minor = _to_coarse(grid, frame, sheet, (front - deep) * step, front * step)
-    major = _to_coarse(grid, frame, is_major, (outer - run) * step, outer * step) & ~minor & ~chest.bones
-    return Pectorals(major, minor & ~chest.bones, confidence)
+    major = _to_coarse(scan.grid, frame, is_major, (outer - run) * step, outer * step) & ~scan.chest.bones
+    return Pectorals(major & ~minor, minor, confidence)
 
 
-def _frame(grid: CoarseGrid, chest: Chest, side: str, settings: PectoralSettings) -> _Frame:
-    """Rays hang on the midline and the middle depth of the lungs some way below the apex, where it is steady."""
-    dz, dy, dx = grid.spacing_zyx_mm
-    n = chest.hull.shape[0]
-    low = max(0, int(chest.apex_vox - settings.below_apex_mm / dz))
-    high = min(n, int(chest.apex_vox + settings.above_apex_mm / dz) + 1)
-    near = (
-        slice(max(0, round(chest.apex_vox - depth / dz)), max(1, round(chest.apex_vox - depth / dz) + 10)) for depth in (80.0,)
-    )
-    rows = np.flatnonzero(np.concatenate([chest.hull[part] for part in near]).any(axis=(0, 2)))
+def _frame(scan: Scan, side: str, settings: PectoralSettings) -> _Frame:
+    """Rays hang on the midline and the lungs' middle depth some way below the apex, where it is steady."""
+    rows = np.flatnonzero(scan.chest.hull[scan.slices(settings.middle_mm, -settings.middle_mm / 2)].any(axis=(0, 2)))
     if not rows.size:
-        rows = np.flatnonzero(chest.hull.any(axis=(0, 2)))
-    origin = (float((rows[0] + rows[-1]) / 2) * dy, chest.midline_vox * dx)
+        rows = np.flatnonzero(scan.chest.hull.any(axis=(0, 2)))
+    origin = (float(rows[0] + rows[-1]) / 2 * scan.spacing[1], scan.chest.midline_vox * scan.spacing[2])
     u, r = (np.arange(*span, settings.step_mm) for span in (settings.across_mm, settings.along_mm))
-    return _Frame(slice(low, high), u, r, origin, _SIGN[side], float(np.deg2rad(settings.tilt_degrees)))
+    slices = scan.slices(settings.below_apex_mm, settings.above_apex_mm)
+    return _Frame(slices, u, r, origin, SIGN[side], float(np.deg2rad(settings.tilt_degrees)))
 
 
-def _sampled(
-    canonical_hu: npt.NDArray[np.generic],
-    grid: CoarseGrid,
-    inner: BoolArray,
-    chest: Chest,
-    frame: _Frame,
-    tissue: tuple[float, float],
-    settings: PectoralSettings,
-) -> _Rays:
+def _sampled(scan: Scan, frame: _Frame, settings: PectoralSettings) -> _Rays:
     """The CT along the rays: coarse in z, as fine as the CT within the slice."""
-    fine, (fz, fy, fx) = grid.ct.canonical().spacing_zyx_mm, grid.factors_zyx
+    fine, (fz, fy, fx) = scan.grid.ct.canonical().spacing_zyx_mm, scan.grid.factors_zyx
     y, x = frame.to_yx_mm()
-    coarse_at = np.stack([y / grid.spacing_zyx_mm[1], x / grid.spacing_zyx_mm[2]])
+    coarse_at = np.stack([y / scan.spacing[1], x / scan.spacing[2]])
     fine_at = np.stack([y / fine[1] + (fy - 1) / 2, x / fine[2] + (fx - 1) / 2])
-    walls = morphology.dilate(chest.hull[frame.slices], settings.wall_mm, grid.spacing_zyx_mm, in_plane=True)
+    walls = morphology.dilate(scan.chest.hull[frame.slices], settings.wall_mm, scan.spacing, in_plane=True)
     shape = (walls.shape[0], *y.shape)
     hu, wall, inside = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=bool), np.empty(shape, dtype=bool)
     for k, z in enumerate(range(frame.slices.start, frame.slices.stop)):
-        slab = canonical_hu[z * fz : (z + 1) * fz].mean(axis=0, dtype=np.float32)
+        slab = scan.canonical_hu[z * fz : (z + 1) * fz].mean(axis=0, dtype=np.float32)
         hu[k] = ndimage.map_coordinates(slab, fine_at, order=1, mode="constant", cval=-1000)
         wall[k] = ndimage.map_coordinates(walls[k].astype(np.float32), coarse_at, order=1) > 0.5
-        inside[k] = ndimage.map_coordinates(inner[z].astype(np.float32), coarse_at, order=1) > 0.5
-    hu = ndimage.gaussian_filter(hu, (0.5, 0.7, 0.0))
-    fat_hu, muscle_hu = tissue
-    fat = np.clip((muscle_hu - settings.muscle_spread_hu - hu) / (muscle_hu - fat_hu), 0, 1).astype(np.float32)
-    bone = hu > muscle_hu + settings.bone_above_muscle_hu
-    is_other = wall | (hu > muscle_hu + settings.vessel_above_muscle_hu)
-    return _Rays(np.where(inside, fat, np.float32(1)), bone, wall, is_other)
+        inside[k] = ndimage.map_coordinates(scan.inner[z].astype(np.float32), coarse_at, order=1) > 0.5
+    hu = np.asarray(ndimage.gaussian_filter(hu, (0.5, 0.7, 0.0)))
+    fat = np.clip((scan.muscle_hu - settings.muscle_spread_hu - hu) / (scan.muscle_hu - scan.fat_hu), 0, 1)
+    share = np.where(inside, fat, 1).astype(np.float32)
+    bone = np.asarray(hu > scan.muscle_hu + settings.bone_above_muscle_hu)
+    return _Rays(share, bone, wall, np.asarray(wall | (hu > scan.muscle_hu + settings.vessel_above_muscle_hu)))
 
 
-def _lateral_mm(frame: _Frame, front: _Index, grid: CoarseGrid, chest: Chest) -> FloatArray:
+def _lateral_mm(frame: _Frame, place: _Index) -> FloatArray:
     """Distance of every ray's place from the midline, mm."""
-    x = frame.u_mm * np.cos(frame.tilt) + frame.r_mm[front] * np.sin(frame.tilt)
-    return np.asarray(x + frame.sign * (frame.origin_yx_mm[1] - chest.midline_vox * grid.spacing_zyx_mm[2]))
+    return np.asarray(frame.u_mm * np.cos(frame.tilt) + frame.r_mm[place] * np.sin(frame.tilt))
 
 
-def _limit_mm(heights_mm: FloatArray, grid: CoarseGrid, chest: Chest, settings: PectoralSettings) -> FloatArray:
+def _limit_mm(scan: Scan, heights_mm: FloatArray, settings: PectoralSettings) -> FloatArray:
     """Farthest place of pectoralis minor from the midline on every slice, mm."""
     (high, wide), (low, narrow) = settings.lateral_limit
-    share = np.interp(-heights_mm, [high, low], [wide, narrow])
-    return np.asarray(share * chest.half_width_vox * grid.spacing_zyx_mm[2])
+    return np.asarray(np.interp(-heights_mm, [high, low], [wide, narrow]) * scan.half_width_mm)
 
 
 def _minor_fit(rays: _Rays, settings: PectoralSettings) -> tuple[_F32, _Index]:
@@ -244,8 +204,8 @@ def _swept(lines: _F32, settings: PectoralSettings) -> _F32:
     return path
 
 
-def _at(values: npt.NDArray[np.generic], place: _Index) -> npt.NDArray[np.generic]:
-    return np.take_along_axis(values, place[..., None], axis=2)[..., 0]
+def _at(values: npt.NDArray[_Scalar], place: _Index) -> npt.NDArray[_Scalar]:
+    return np.asarray(np.take_along_axis(values, place[..., None], axis=2)[..., 0])
 
 
 def _sheets(is_sure: BoolArray, place: _Index, settings: PectoralSettings) -> npt.NDArray[np.int32]:
@@ -269,14 +229,14 @@ def _largest_sheet(is_sure: BoolArray, counted: BoolArray, place: _Index, settin
     if not (is_sure & counted).any():
         return np.zeros_like(is_sure)
     sheet = labels == np.bincount(labels[is_sure & counted]).argmax()
-    sheet = ndimage.binary_opening(sheet, np.ones((2, 3)))
+    sheet = ndimage.binary_opening(sheet, np.ones((2, 3), dtype=bool))
     parts, n = ndimage.label(sheet)
     if n == 0:
         return np.asarray(sheet)
     return np.asarray(ndimage.binary_fill_holes(parts == np.bincount(parts[parts > 0]).argmax()))
 
 
-def _confidence(sheet: BoolArray, support: npt.NDArray[np.generic], dz_mm: float, settings: PectoralSettings) -> float:
+def _confidence(sheet: BoolArray, support: _F32, dz_mm: float, settings: PectoralSettings) -> float:
     """How surely the sheet is pectoralis minor: how well it fits, and whether it is large and tall enough."""
     if not sheet.any():
         return 0.0
@@ -304,7 +264,7 @@ def _major(
     seed = minor & (first > 0)
     fit = np.where(seed[..., None] & (depth != first[..., None]), 0, fit).astype(np.float32)
     front = _smoothest(1 - fit, settings)
-    support = ndimage.gaussian_filter(_at(fit, front), 0.7)
+    support = np.asarray(ndimage.gaussian_filter(_at(fit, front), 0.7))
     labels = _sheets((support > 0.4) & (front * step > settings.major_front_mm - settings.along_mm[0]), front, settings)
     is_seed = seed & (labels >= 0)
     if not is_seed.any():
@@ -324,7 +284,7 @@ def _medial(sheet: BoolArray, heights_mm: FloatArray, settings: PectoralSettings
     """
     kept = np.zeros_like(sheet)
     ends = np.full(len(sheet), -1)
-    for k, row in enumerate(ndimage.binary_opening(sheet, np.ones((1, 5)))):
+    for k, row in enumerate(ndimage.binary_opening(sheet, np.ones((1, 5), dtype=bool))):
         if row.any():
             first = int(row.argmax())
             ends[k] = first + int(np.append(~row[first:], True).argmax())
@@ -337,16 +297,18 @@ def _medial(sheet: BoolArray, heights_mm: FloatArray, settings: PectoralSettings
     return kept
 
 
-def _first_front(fit: npt.NDArray[np.floating], minor_front: _Index) -> _Index:
+def _first_front(fit: _F32, minor_front: _Index) -> _Index:
     """The first likely front of a layer beyond pectoralis minor on every ray; 0 where there is none."""
     beyond = (np.arange(fit.shape[2]) > minor_front[..., None] + 2) & (fit > 0.5)
     return np.where(beyond.any(axis=2), beyond.argmax(axis=2), 0)
 
 
-def _to_coarse(grid: CoarseGrid, frame: _Frame, where: BoolArray, back_mm: FloatArray, front_mm: FloatArray) -> BoolArray:
+def _to_coarse(
+    grid: CoarseGrid, frame: _Frame, where: BoolArray, back_mm: npt.NDArray[np.floating], front_mm: npt.NDArray[np.floating]
+) -> BoolArray:
     """The layer between two places on the rays `where`, as a coarse mask; places are mm from the first sample."""
     mask = np.zeros(grid.shape_zyx, dtype=bool)
-    y, x = (np.arange(n) * s for n, s in zip(grid.shape_zyx[1:], grid.spacing_zyx_mm[1:], strict=True))
+    y, x = (np.arange(n, dtype=np.float64) * s for n, s in zip(grid.shape_zyx[1:], grid.spacing_zyx_mm[1:], strict=True))
     u, r = frame.from_yx_mm(y[:, None], x[None, :])
     step = float(frame.u_mm[1] - frame.u_mm[0])
     ray = np.rint((u - frame.u_mm[0]) / step).astype(int)

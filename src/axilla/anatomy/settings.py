@@ -15,6 +15,9 @@ class PectoralSettings:
     above_apex_mm: float = 24.0
     """And this far above it: the coracoid process, where it ends."""
 
+    middle_mm: float = 80.0
+    """Rays start from the middle of the lungs between this depth below the apex and half of it."""
+
     across_mm: tuple[float, float] = (16.0, 160.0)
     """Rays from here to there beside the midline: from the sternum's edge to the shoulder."""
 
@@ -43,7 +46,7 @@ class PectoralSettings:
     """Least and largest thickness of pectoralis minor along a ray."""
 
     minor_on_wall_mm: float = 6.0
-    """Directly on the chest wall, without fat behind it, a layer counts only from this thickness: thinner ones are intercostals."""
+    """Directly on the chest wall, without fat behind it, a layer counts from this thickness: thinner ones are intercostals."""
 
     front_plane_share: float = 0.25
     """Share of fat in a sample that surely is the plane between the muscles: that plane is thinner than a sample."""
@@ -227,6 +230,12 @@ class SkeletonSettings:
     rib_mm: float = 8.0
     """Bone this near to the lungs is rib."""
 
+    scapula_below_mm: float = 120.0
+    """Bone off the ribs down to here below the lung apex may be shoulder blade."""
+
+    ribs_only_mm: float = 190.0
+    """Below this there are only ribs, on abdomen instead of lung: the blade's tip is seldom 170 mm below the apex."""
+
     clavicle_share: float = 0.65
     """Bone in front, off the ribs, and nearer to the midline than this share of the half width is clavicle."""
 
@@ -268,6 +277,9 @@ class AnatomySettings:
 
     chest_cut_share: float = 0.5
     """In more than this share of the slices with lung."""
+
+    airway_mm: float = 22.0
+    """Air in the midline that reaches no farther out than this on a slice is windpipe or main bronchus, not lung."""
 
     apex_area_mm2: float = 500.0
     """A slice belongs to a lung if the lung covers more than this; below it, the apex is a tip of partial volume."""

@@ -9,6 +9,7 @@ from skimage.segmentation import watershed
 
 from axilla.anatomy import morphology
 from axilla.anatomy.chest import Chest
+from axilla.anatomy.scan import Scan
 from axilla.anatomy.settings import SkeletonSettings
 from axilla.node import SIDES
 from axilla.volume import BoolArray, TripleFloat
@@ -19,33 +20,21 @@ _KINDS = ("ribs", "scapula", "clavicle", "humerus")
 """Bones of which each side has its own, in the order of their labels."""
 
 
-def name_bones(
-    hu: npt.NDArray[np.float32], muscle_hu: float, chest: Chest, spacing: TripleFloat, settings: SkeletonSettings = _DEFAULTS
-) -> dict[str, BoolArray]:
-    """Masks ``spine, sternum`` and per side ``ribs_R, scapula_R, clavicle_R, humerus_R, humeral_head_R``.
-
-    Parameters
-    ----------
-    hu : ndarray of float32, shape (z, y, x)
-        The CT on the coarse grid.
-    muscle_hu : float
-        Mode of muscle, HU.
-    chest : Chest
-        With all bones in one mask.
-    spacing : tuple of float
-        Voxel size (z, y, x), mm.
-    settings : SkeletonSettings
-    """
+def name_bones(scan: Scan, settings: SkeletonSettings = _DEFAULTS) -> dict[str, BoolArray]:
+    """Masks ``spine, sternum`` and per side ``ribs_R, scapula_R, clavicle_R, humerus_R, humeral_head_R`` (and ``_L``)."""
+    chest, spacing = scan.chest, scan.spacing
     spine, sternum = _axial(chest, spacing, settings)
     rest = chest.bones & ~spine & ~sternum
-    humerus = _humerus(rest | (hu > muscle_hu + settings.marrow_hu) & ~spine, chest, spacing, settings)
+    humerus = _humerus(rest | (scan.hu > scan.muscle_hu + settings.marrow_hu) & ~spine, chest, spacing, settings)
     markers = _landmarks(rest, humerus, chest, spacing, settings)
     inside = rest | humerus
-    labels = watershed(np.zeros(rest.shape, dtype=np.uint8), markers, connectivity=np.ones((3, 3, 3)), mask=inside)
-    head = morphology.opened(labels * inside == 4, settings.head_mm, spacing)
+    flat = np.zeros(rest.shape, dtype=np.uint8)
+    labels = watershed(flat, markers, connectivity=np.ones((3, 3, 3)), mask=inside)  # type: ignore[no-untyped-call]
+    head = morphology.opened(labels == 4, settings.head_mm, spacing)
     masks = {"spine": spine, "sternum": sternum}
-    left = np.arange(rest.shape[2]) > chest.midline_vox
-    for side, half in zip(SIDES, ((~left, left) if SIDES[0] == "R" else (left, ~left)), strict=True):
+    offset = np.arange(rest.shape[2]) - chest.midline_vox
+    for side in SIDES:
+        half = offset > 0 if side == "L" else offset <= 0
         for label, kind in enumerate(_KINDS, start=1):
             masks[f"{kind}_{side}"] = np.asarray((labels == label) & half)
         masks[f"humeral_head_{side}"] = np.asarray(head & half)
@@ -74,9 +63,9 @@ def _humerus(dense: BoolArray, chest: Chest, spacing: TripleFloat, settings: Ske
     core = morphology.opened(filled, settings.shaft_mm, spacing)
     labels, n = morphology.components(core)
     heads = np.unique(labels[morphology.opened(core, settings.head_mm, spacing)])
-    middles = ndimage.center_of_mass(core, labels, np.arange(1, n + 1))
-    far = [k for k, at in enumerate(middles, 1) if abs(at[2] - chest.midline_vox) > settings.arm_share * chest.half_width_vox]
-    return np.isin(labels, [*heads[heads > 0], *far])
+    middles = np.asarray(ndimage.mean(np.broadcast_to(x, labels.shape), labels, np.arange(1, n + 1)))
+    far = 1 + np.flatnonzero(middles > settings.arm_share * chest.half_width_vox)
+    return np.isin(labels, np.append(heads[heads > 0], far))
 
 
 def _landmarks(
@@ -91,8 +80,8 @@ def _landmarks(
     from_lungs = morphology.distance_to(chest.hull, spacing)
     away = rest & (from_lungs > settings.off_cage_mm)
     markers = np.zeros(rest.shape, dtype=np.int32)
-    markers[away & (lateral > 0.4) & (depth > 0.5) & (above < 0)] = 2
+    markers[away & (lateral > 0.4) & (depth > 0.5) & (above < 0) & (above > -settings.scapula_below_mm)] = 2
     markers[away & (lateral < settings.clavicle_share) & (depth < 0.35) & (above > -settings.sternum_below_mm)] = 3
-    markers[rest & (from_lungs < settings.rib_mm)] = 1
+    markers[rest & ((from_lungs < settings.rib_mm) | (above < -settings.ribs_only_mm))] = 1
     markers[humerus] = 4
     return np.where(ndimage.binary_dilation(humerus), np.where(humerus, 4, 0), markers).astype(np.int32)

@@ -1,9 +1,9 @@
-"""The axillary artery and vein: center lines from the great vessels to the arm, as the paths of least cost through enhanced blood.
+"""The axillary artery and vein: center lines from the great vessels to the arm, as paths of least cost through enhanced blood.
 
 1. Around one axilla's upper part the CT is taken at about 1.5 mm; a voxel costs less the nearer its density is to blood.
 2. From the vessels beside the trachea, where they cross a sagittal plane, the least costs to everywhere else are found (fast
    marching on the voxels' graph: Cohen & Kimmel, Int J Comput Vis 1997;24:57-78).
-3. The cheapest way to a lateral plane is a vessel, if blood lies on nearly all of it; with that one taken out, the second is sought.
+3. The cheapest way to a lateral plane is a vessel if blood lies on nearly all of it; then the second is sought without it.
 4. Of two, the vein is the one more in front and below.
 """
 
@@ -17,10 +17,10 @@ from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
 from axilla.anatomy import morphology
-from axilla.anatomy.chest import Chest
 from axilla.anatomy.noun import CoarseGrid, VesselTrace
+from axilla.anatomy.scan import SIGN, Scan
 from axilla.anatomy.settings import VesselSettings
-from axilla.volume import BoolArray, FloatArray, TripleFloat
+from axilla.volume import BoolArray, FloatArray, SlicesZYX, TripleFloat
 
 _F32 = npt.NDArray[np.float32]
 
@@ -43,107 +43,71 @@ class _Bed:
     """Distance of each column from the midline, mm."""
 
 
-def trace_vessels(
-    canonical_hu: npt.NDArray[np.generic],
-    coarse_hu: _F32,
-    grid: CoarseGrid,
-    inner: BoolArray,
-    chest: Chest,
-    levels_hu: tuple[float, float],
-    side: str,
-    settings: VesselSettings = _DEFAULTS,
-) -> tuple[VesselTrace, ...]:
+def trace_vessels(scan: Scan, humerus: BoolArray, side: str, settings: VesselSettings = _DEFAULTS) -> tuple[VesselTrace, ...]:
     """Trace the trunk vessels of one side of an enhanced CT: none, one or two, those found first first.
 
     Parameters
     ----------
-    canonical_hu : ndarray, shape (z, y, x)
-    coarse_hu : ndarray of float32
-        The CT on `grid`.
-    grid : CoarseGrid
-        Grid of `inner` and `chest` too.
-    inner : ndarray of bool
-        The body without skin.
-    chest : Chest
-    levels_hu : tuple of float
-        Muscle and blood, HU.
+    scan : Scan
+    humerus : ndarray of bool
+        Both humeri with their marrow on the coarse grid: the thin cortex around it looks like a vessel.
     side : str
     settings : VesselSettings
     """
-    bed = _bed(canonical_hu, coarse_hu, grid, inner, chest, levels_hu, side, settings)
-    half_width = chest.half_width_vox * grid.spacing_zyx_mm[2]
+    bed = _bed(scan, humerus, side, settings)
     paths: list[tuple[FloatArray, FloatArray]] = []
     passable = bed.passable.copy()
     while len(paths) < 2:
-        path = _cheapest(bed, passable, half_width, settings)
+        path = _cheapest(bed, passable, scan.half_width_mm, settings)
         if path is None:
             break
-        radii = np.clip(bed.radius_mm[tuple(path.T)], min(bed.spacing), settings.most_radius_mm)
+        radii = np.clip(bed.radius_mm[tuple(path.T)].astype(np.float64), min(bed.spacing), settings.most_radius_mm)
         paths.append((path * np.asarray(bed.spacing), radii))
         passable &= ~_around(path, radii, bed, settings)
-    return _named(paths, bed, grid, settings)
+    return _named(paths, bed, scan.grid, settings)
 
 
-def _bed(
-    canonical_hu: npt.NDArray[np.generic],
-    coarse_hu: _F32,
-    grid: CoarseGrid,
-    inner: BoolArray,
-    chest: Chest,
-    levels_hu: tuple[float, float],
-    side: str,
-    settings: VesselSettings,
-) -> _Bed:
-    dz, dy, dx = grid.spacing_zyx_mm
-    nz, ny, nx = inner.shape
-    z = slice(
-        max(0, round(chest.apex_vox - settings.below_apex_mm / dz)),
-        min(nz, round(chest.apex_vox + settings.above_apex_mm / dz) + 1),
-    )
-    half = chest.half_width_vox
-    near, far = settings.start_share * half, settings.end_shares[0] * half + 3
-    columns = (
-        (chest.midline_vox + near, chest.midline_vox + far)
-        if side == "L"
-        else (chest.midline_vox - far, chest.midline_vox - near)
-    )
-    x = slice(max(0, round(columns[0])), min(nx, round(columns[1]) + 1))
-    rows = np.flatnonzero(inner[z, :, x].any(axis=(0, 2)))
+def _bed(scan: Scan, humerus: BoolArray, side: str, settings: VesselSettings) -> _Bed:
+    grid, fine = scan.grid, scan.grid.ct.canonical().spacing_zyx_mm
+    dz, dy, dx = (max(1, min(f, round(settings.spacing_mm / s))) for f, s in zip(grid.factors_zyx, fine, strict=True))
+    spacing = (fine[0] * dz, fine[1] * dy, fine[2] * dx)
+    start, hu, coarse = [], scan.canonical_hu, []
+    for axis, (part, block, step) in enumerate(zip(_box(scan, side, settings), grid.factors_zyx, (dz, dy, dx), strict=True)):
+        first, last = part.start * block, min(part.stop * block, hu.shape[axis])
+        start.append(first)
+        coarse.append((np.arange(first, last, step) + (step - 1) // 2) // block)
+    box = tuple(slice(s, c[-1] * f + f) for s, c, f in zip(start, coarse, grid.factors_zyx, strict=True))
+    small = ndimage.gaussian_filter(morphology.block_mean(hu[box], (dz, dy, dx)), [settings.smoothing_mm / s for s in spacing])
+    base = scan.muscle_hu + settings.above_muscle_hu
+    share = np.clip((small - base) / (settings.sure_share * (scan.blood_hu - scan.muscle_hu)), 0, 1).astype(np.float32)
+    free = scan.inner & ~scan.chest.lungs & ~_bones(scan, humerus, settings)
+    passable = np.asarray(free[np.ix_(*coarse)] & (share > settings.least_share))
+    radius = morphology.distance_to(~(passable & (share > settings.core_share)), spacing)
+    z, y, x = (f * (s + (d - 1) / 2) for f, s, d in zip(fine, start, (dz, dy, dx), strict=True))
+    midline_mm = (scan.chest.midline_vox * grid.factors_zyx[2] + (grid.factors_zyx[2] - 1) / 2) * fine[2]
+    lateral = np.abs(x + np.arange(share.shape[2]) * spacing[2] - midline_mm)
+    return _Bed(share, radius, passable, spacing, (z, y, x), lateral)
+
+
+def _box(scan: Scan, side: str, settings: VesselSettings) -> SlicesZYX:
+    """Coarse box the trunk vessels run in: from the start plane outward, before spine and shoulder blade."""
+    chest, nx = scan.chest, scan.hu.shape[2]
+    near, far = settings.start_share * chest.half_width_vox, settings.end_shares[0] * chest.half_width_vox + 3
+    ends = sorted((chest.midline_vox + SIGN[side] * near, chest.midline_vox + SIGN[side] * far))
+    x = slice(min(nx - 1, max(0, round(ends[0]))), max(1, min(nx, round(ends[1]) + 1)))
+    z = scan.slices(settings.below_apex_mm, settings.above_apex_mm)
+    rows = np.flatnonzero(scan.inner[z].any(axis=(0, 2)))
     lungs = np.flatnonzero(chest.hull.any(axis=(0, 2)))
     last = int(lungs[0] + settings.depth_share * (lungs[-1] - lungs[0]))
-    y = slice(int(rows[0]), max(int(rows[0]), last) + 1) if rows.size else slice(0, ny)
-    box = tuple(slice(part.start * f, part.stop * f) for part, f in zip((z, y, x), grid.factors_zyx, strict=True))
-    fine = grid.ct.canonical().spacing_zyx_mm
-    factors = tuple(
-        max(1, f // max(1, round(settings.spacing_mm / s)) and round(settings.spacing_mm / s))
-        for f, s in zip(grid.factors_zyx, fine, strict=True)
-    )
-    hu = morphology.block_mean(canonical_hu[box], factors)
-    spacing = tuple(s * f for s, f in zip(fine, factors, strict=True))
-    first = tuple(part.start * s + (f - 1) / 2 * s for part, s, f in zip(box, fine, factors, strict=True))
-    smooth = ndimage.gaussian_filter(hu, [settings.smoothing_mm / s for s in spacing])
-    muscle, blood = levels_hu
-    share = np.clip((smooth - muscle - settings.above_muscle_hu) / (settings.sure_share * (blood - muscle)), 0, 1)
-    centers = [
-        np.clip(np.rint((f0 + np.arange(n) * s - (g - 1) / 2 * fs) / c).astype(int), 0, m - 1)
-        for f0, n, s, g, fs, c, m in zip(
-            first, hu.shape, spacing, grid.factors_zyx, fine, grid.spacing_zyx_mm, inner.shape, strict=True
-        )
-    ]
-    coarse = (inner & ~chest.lungs & ~_bones(coarse_hu, chest, blood, grid, settings))[np.ix_(*centers)]
-    lateral = np.abs(
-        first[2] - (grid.factors_zyx[2] - 1) / 2 * fine[2] + np.arange(hu.shape[2]) * spacing[2] - chest.midline_vox * dx
-    )
-    passable = np.asarray(coarse & (share > settings.least_share))
-    radius = morphology.distance_to(~(passable & (share > settings.core_share)), spacing)
-    return _Bed(share.astype(np.float32), radius, passable, spacing, first, lateral)
+    return z, slice(min(int(rows[0]), last), last + 1), x
 
 
-def _bones(coarse_hu: _F32, chest: Chest, blood_hu: float, grid: CoarseGrid, settings: VesselSettings) -> BoolArray:
+def _bones(scan: Scan, humerus: BoolArray, settings: VesselSettings) -> BoolArray:
     """Bones with their rims, without arteries as dense as marrow: what is near something denser than blood can be."""
-    cortex = chest.bones & (coarse_hu > settings.denser_than_blood * blood_hu)
-    near = morphology.dilate(cortex, settings.marrow_mm, grid.spacing_zyx_mm)
-    return morphology.dilate(chest.bones & near, settings.bone_rim_mm, grid.spacing_zyx_mm, in_plane=True)
+    bones = scan.chest.bones
+    cortex = bones & (scan.hu > settings.denser_than_blood * scan.blood_hu)
+    near = morphology.dilate(cortex, settings.marrow_mm, scan.spacing)
+    return morphology.dilate(bones & near | humerus, settings.bone_rim_mm, scan.spacing, in_plane=True)
 
 
 def _cheapest(bed: _Bed, passable: BoolArray, half_width_mm: float, settings: VesselSettings) -> npt.NDArray[np.intp] | None:

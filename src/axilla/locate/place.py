@@ -39,7 +39,7 @@ class PlaceSettings:
     down the muscle lies on the ribs, and what lies beside it is level I."""
 
     medial_quantile: float = 0.25
-    """The medial border is the medial end of this share of the outline's slices: where both pectorals adhere, the others end early."""
+    """The medial border is the one of this share of the outline's slices: where both pectorals adhere, the others end early."""
 
     most_correction_mm: float = 25.0
     """An outline whose edges lie farther than this from the landmarks is not believed."""
