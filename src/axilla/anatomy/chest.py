@@ -151,13 +151,15 @@ def _without_midline_air(lungs: BoolArray, midline: float, spacing: TripleFloat,
 
 
 def _without_airways(lungs: BoolArray, midline: float, spacing: TripleFloat, settings: AnatomySettings) -> BoolArray:
-    """Lungs without the midline's air: pieces of a slice that lie wholly beside the midline."""
+    """Lungs without the pieces of a slice that reach nowhere away from the midline."""
     kept = np.zeros_like(lungs)
-    reach = np.broadcast_to(np.abs(np.arange(lungs.shape[2]) - midline) * spacing[2], lungs.shape[1:])
+    is_beside = np.abs(np.arange(lungs.shape[2]) - midline) * spacing[2] > settings.airway_mm
     for z in np.flatnonzero(lungs.any(axis=(1, 2))):
         labels, n = ndimage.label(lungs[z])
-        farthest = np.asarray(ndimage.maximum(reach, labels, np.arange(1, n + 1)))
-        kept[z] = np.concatenate([[False], farthest > settings.airway_mm])[labels]
+        keep = np.zeros(n + 1, dtype=bool)
+        keep[labels[:, is_beside]] = True
+        keep[0] = False
+        kept[z] = keep[labels]
     return kept
 
 

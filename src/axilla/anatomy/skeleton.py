@@ -77,11 +77,11 @@ def _landmarks(
     lateral = np.abs(x - chest.midline_vox) / chest.half_width_vox
     depth = (y - rows[0]) / max(1, rows[-1] - rows[0])
     above = (z - chest.apex_vox) * spacing[0]
-    from_lungs = morphology.distance_to(chest.hull, spacing)
-    away = rest & (from_lungs > settings.off_cage_mm)
+    away = rest & ~morphology.dilate(chest.hull, settings.off_cage_mm, spacing)
+    near = morphology.dilate(chest.hull, settings.rib_mm, spacing)
     markers = np.zeros(rest.shape, dtype=np.int32)
     markers[away & (lateral > 0.4) & (depth > 0.5) & (above < 0) & (above > -settings.scapula_below_mm)] = 2
     markers[away & (lateral < settings.clavicle_share) & (depth < 0.35) & (above > -settings.sternum_below_mm)] = 3
-    markers[rest & ((from_lungs < settings.rib_mm) | (above < -settings.ribs_only_mm))] = 1
+    markers[rest & (near | (above < -settings.ribs_only_mm))] = 1
     markers[humerus] = 4
     return np.where(ndimage.binary_dilation(humerus), np.where(humerus, 4, 0), markers).astype(np.int32)
