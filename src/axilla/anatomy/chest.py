@@ -12,6 +12,9 @@ from axilla.anatomy import morphology
 from axilla.anatomy.settings import AnatomySettings
 from axilla.volume import BoolArray, FloatArray, TripleFloat
 
+_CENTERINGS = 5
+"""Steps that move a window over the spine to the middle of its bone; it stands still after three or four."""
+
 
 @dataclass(frozen=True)
 class Chest:
@@ -130,13 +133,18 @@ def _spine_column(
     spacing: TripleFloat,
     settings: AnatomySettings,
 ) -> float:
-    """Column of most bone within the width of a vertebra, behind the lungs' middle."""
+    """Middle of the bone around the column with most bone within the width of a vertebra, behind the lungs' middle."""
     rows = np.flatnonzero(lungs.any(axis=(0, 2)))
     behind = slice((int(rows[0]) + int(rows[-1])) // 2, None)
     bone = (hu[slices, behind] > settings.bone_hu) & body[slices, behind]
+    counts = bone.sum(axis=(0, 1)).astype(np.float64)
     width = max(1, round(settings.vertebra_mm / spacing[2]))
-    counts = np.convolve(bone.sum(axis=(0, 1)), np.ones(width), mode="same")
-    return float(np.flatnonzero(counts == counts.max()).mean())
+    column = float(np.convolve(counts, np.ones(width), mode="same").argmax())
+    place = np.arange(len(counts))
+    for _ in range(_CENTERINGS):
+        near = counts * (np.abs(place - column) <= width / 2)
+        column = float((near * place).sum() / near.sum()) if near.any() else column
+    return column
 
 
 def _off_midline(mask: BoolArray, midline: float, gap_vox: float) -> BoolArray:

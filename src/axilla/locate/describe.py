@@ -73,6 +73,7 @@ def describe(
             "level_source": level.source,
             "skin_mm": around.skin_mm(node.center),
             "axillary_vessel_mm": around.vessel_mm(volume.geometry.to_mm(segment.indices_zyx()), side),
+            "axillary_vessels": around.vessel_names(side),
             "nearest_node_mm": gap,
         }
         extra |= dict(measurements.get(segment.label, {}))

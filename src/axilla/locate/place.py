@@ -130,6 +130,10 @@ class Surroundings:
         distance, nearest = tree.query(points_xyz_mm)
         return float(np.maximum(distance - radii[nearest], 0).min())
 
+    def vessel_names(self, side: str) -> str:
+        """Which of the axillary vessels :meth:`vessel_mm` knows: ``artery, vein``, one, or none."""
+        return ", ".join(sorted(trace.name for trace in self.anatomy.traces.get(side, ())))
+
     @cached_property
     def _half_width_mm(self) -> float:
         columns = np.flatnonzero(self.anatomy.masks["cage"].any(axis=(0, 1)))
