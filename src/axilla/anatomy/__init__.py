@@ -2,6 +2,16 @@
 
 from axilla.anatomy.find import find_anatomy
 from axilla.anatomy.noun import COVERAGES, Anatomy, CoarseGrid, VesselTrace
-from axilla.anatomy.settings import AnatomySettings
+from axilla.anatomy.settings import AnatomySettings, PectoralSettings, SkeletonSettings, VesselSettings
 
-__all__ = ["COVERAGES", "Anatomy", "AnatomySettings", "CoarseGrid", "VesselTrace", "find_anatomy"]
+__all__ = [
+    "COVERAGES",
+    "Anatomy",
+    "AnatomySettings",
+    "CoarseGrid",
+    "PectoralSettings",
+    "SkeletonSettings",
+    "VesselSettings",
+    "VesselTrace",
+    "find_anatomy",
+]

@@ -87,7 +87,7 @@ class PectoralSettings:
     sure_height_mm: float = 30.0
     """And one this tall below the apex: from there to the third rib it is more."""
 
-    min_confidence: float = 0.5
+    min_confidence: float = 0.6
     """Less sure than this, pectoralis minor is not outlined."""
 
     major_mm: float = 36.0
@@ -143,6 +143,9 @@ class VesselSettings:
 
     marrow_mm: float = 4.5
     """Bone lies this near to its cortex; bone-dense voxels that do not are blood."""
+
+    humerus_mm: float = 6.0
+    """Of the humerus, what a ball of this radius fits into is bone; thinner parts may be an artery as dense as bone beside it."""
 
     bone_rim_mm: float = 3.0
     """Rim of bones, dense by partial volume, where no vessel is looked for."""

@@ -107,7 +107,8 @@ def _bones(scan: Scan, humerus: BoolArray, settings: VesselSettings) -> BoolArra
     bones = scan.chest.bones
     cortex = bones & (scan.hu > settings.denser_than_blood * scan.blood_hu)
     near = morphology.dilate(cortex, settings.marrow_mm, scan.spacing)
-    return morphology.dilate(bones & near | humerus, settings.bone_rim_mm, scan.spacing, in_plane=True)
+    solid = morphology.opened(humerus, settings.humerus_mm, scan.spacing)
+    return morphology.dilate(bones & near | solid, settings.bone_rim_mm, scan.spacing, in_plane=True)
 
 
 def _cheapest(bed: _Bed, passable: BoolArray, half_width_mm: float, settings: VesselSettings) -> npt.NDArray[np.intp] | None:
