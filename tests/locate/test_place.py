@@ -53,7 +53,7 @@ def test_an_outlined_muscle_moves_the_borders_and_makes_them_surer(anatomy):
 
 
 def test_an_outline_far_from_the_landmarks_is_not_believed(anatomy):
-    masks = dict(anatomy.masks) | {"pectoralis_minor_L": np.roll(anatomy.masks["pectoralis_minor_L"], -16, axis=2)}
+    masks = dict(anatomy.masks) | {"pectoralis_minor_L": np.roll(anatomy.masks["pectoralis_minor_L"], -20, axis=2)}
     around = Surroundings(replace(anatomy, masks=masks, minor_confidence={"L": 1.0}))
     assert around.level(_left(0.7), "L").source == "landmarks"
 

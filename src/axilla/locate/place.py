@@ -41,8 +41,8 @@ class PlaceSettings:
     medial_quantile: float = 0.25
     """The medial border is the one of this share of the outline's slices: where both pectorals adhere, the others end early."""
 
-    most_correction_mm: float = 25.0
-    """An outline whose edges lie farther than this from the landmarks is not believed."""
+    most_correction_mm: float = 32.0
+    """An edge of the outline farther than this from the landmarks is not believed; without its lateral one, no outline is."""
 
     min_confidence: float = 0.8
     """A level less sure than this is left empty."""
@@ -173,8 +173,10 @@ class Surroundings:
             return None
         medial_mm = float(np.quantile([m for m, _ in off], settings.medial_quantile))
         lateral_mm = float(np.median([edge for _, edge in off]))
-        if max(abs(medial_mm), abs(lateral_mm)) > settings.most_correction_mm:
+        if abs(lateral_mm) > settings.most_correction_mm:
             return None
+        if abs(medial_mm) > settings.most_correction_mm:
+            medial_mm = 0.0
         weight = settings.outline_weight
         return _Outline(weight * medial_mm, weight * lateral_mm, (min(heights), max(heights)), confidence)
 
