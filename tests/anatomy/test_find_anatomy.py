@@ -7,20 +7,7 @@ import pytest
 
 from axilla.anatomy import CoarseGrid, find_anatomy
 from axilla.errors import InvalidValueError
-from axilla.phantom import CasePlan, PhantomSettings, render_case
 from axilla.volume import Geometry, Volume
-
-SETTINGS = PhantomSettings(shape_zyx=(84, 176, 264), spacing_xyz_mm=(1.7, 1.7, 2.0))
-
-
-@pytest.fixture(scope="module")
-def case():
-    return render_case(CasePlan(SETTINGS, (), seed=5))
-
-
-@pytest.fixture(scope="module")
-def anatomy(case):
-    return find_anatomy(case.volume)
 
 
 def _crop(volume, z=slice(None), y=slice(None), x=slice(None)):
@@ -60,6 +47,9 @@ def test_orientation_does_not_matter(case, anatomy, axes, flips):
     other = find_anatomy(turned)
     for name in anatomy.masks:
         np.testing.assert_array_equal(anatomy.masks[name], other.masks[name], err_msg=name)
+    for side, traces in anatomy.traces.items():
+        for own, turned_one in zip(traces, other.traces[side], strict=True):
+            np.testing.assert_allclose(own.points_xyz_mm, turned_one.points_xyz_mm, atol=1e-6)
     back = undo(other.mask("axilla_R"), axes, flips)
     np.testing.assert_array_equal(back, anatomy.mask("axilla_R"))
 
@@ -83,6 +73,36 @@ def test_a_laterally_cut_side_is_not_whole_and_the_other_is(case):
     anatomy = find_anatomy(_crop(case.volume, x=slice(int(body[0]) + 25, None)))
     assert anatomy.coverage["R"] != "whole"
     assert anatomy.coverage["L"] == "whole"
+
+
+@pytest.mark.parametrize("kind", ["head", "limb", "two limbs", "gas"])
+def test_other_body_parts_hold_no_axilla(kind):
+    anatomy = find_anatomy(_other_part(kind))
+    assert set(anatomy.coverage.values()) == {"absent"}
+    assert all(anatomy.reasons.values())
+    assert not any(anatomy.masks[f"axilla_{side}"].any() for side in "RL")
+
+
+def _other_part(kind):
+    """A head with skull and sinuses, one limb or two with a bone, or a trunk full of gas."""
+    z, y, x = np.mgrid[:60, :110, :110] * 3.0
+    hu = np.full(z.shape, -1000.0)
+    if kind == "head":
+        radius = np.sqrt(((x - 165) / 75) ** 2 + ((y - 165) / 95) ** 2 + ((z - 60) / 90) ** 2)
+        hu[radius < 1] = 900
+        hu[radius < 0.9] = 35
+        hu[np.hypot((x - 165) / 25, (y - 95) / 14) < 1] = -1000
+    for middle in {"limb": [165], "two limbs": [90, 240]}.get(kind, []):
+        away = np.hypot(x - middle, y - 165)
+        for radius, value in ((55, -100), (45, 55), (14, 900), (9, 30)):
+            hu[away < radius] = value
+    if kind == "gas":
+        hu[np.hypot((x - 165) / 1.4, y - 165) < 100] = 40
+        hu[np.hypot(x - 165, y - 250) < 18] = 500
+        for middle in (90, 240):
+            hu[(np.hypot(x - middle, y - 165) < 55) & (z > 20) & (z < 150)] = -1000
+    noise = np.random.default_rng(0).normal(0, 8, hu.shape)
+    return Volume((hu + noise).astype(np.int16), Geometry(hu.shape, (3.0, 3.0, 3.0)))
 
 
 def test_air_alone_has_nothing_in_it():

@@ -6,11 +6,8 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from axilla.anatomy import Anatomy, CoarseGrid
 from axilla.locate.likeness import node_model
-from axilla.locate.place import PlaceSettings, Surroundings
 from axilla.locate.star import stars
-from axilla.volume import Geometry
 
 SPACING = (1.5, 1.0, 1.0)
 
@@ -66,34 +63,3 @@ def test_the_model_is_readable_and_says_what_it_was_fitted_to():
     better = dict(model.typical) | {"fat_contact": 1.0}
     assert model.probability(model.evidence(better)) > model.probability(evidence)
     assert set(model.weights) == set(data["terms"])
-
-
-@pytest.fixture(scope="module")
-def surroundings():
-    grid = CoarseGrid(Geometry((40, 40, 100), (3.0, 3.0, 3.0)), (1, 1, 1))
-    empty = np.zeros(grid.shape_zyx, dtype=bool)
-    body, cage, vessels, axilla = empty.copy(), empty.copy(), empty.copy(), empty.copy()
-    body[:, 5:35, 5:95] = True
-    cage[:, 10:30, 10:90] = True
-    axilla[:, 8:30, 80:95] = True
-    vessels[20, 20, 82:95] = True
-    masks = {"body": body, "cage": cage, "vessels": vessels, "axilla_L": axilla, "axilla_R": empty}
-    coverage = {"L": "whole", "R": "absent"}
-    anatomy = Anatomy(grid, masks, coverage, {"L": "", "R": ""}, -100.0, 55.0, 150.0, True, 150.0, 90.0)
-    return Surroundings(anatomy)
-
-
-def test_levels_go_from_lateral_to_medial_and_are_empty_near_a_border(surroundings):
-    settings = PlaceSettings()
-    height = 90.0 - 10.0
-    at = {share: surroundings.level(np.array([150 + share * 120.0, 60.0, height]), "L") for share in (1.1, 0.70, 0.3, 0.82)}
-    assert [at[share][0] for share in (1.1, 0.70, 0.3)] == ["I", "II", "III"]
-    assert at[0.82][0] == ""
-    assert at[0.82][1] < settings.min_confidence
-    assert surroundings.level(np.array([20.0, 60.0, height]), "R")[0] == ""
-
-
-def test_distances_to_vessels_and_skin(surroundings):
-    assert surroundings.vessel_mm(np.array([[264.0, 75.0, 60.0], [264.0, 90.0, 60.0]]), "L") == pytest.approx(15.0)
-    assert np.isnan(surroundings.vessel_mm(np.array([[30.0, 75.0, 60.0]]), "R"))
-    assert surroundings.skin_mm(np.array([150.0, 24.0, 60.0])) == pytest.approx(12.0)

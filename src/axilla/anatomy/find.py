@@ -11,11 +11,22 @@ from scipy import ndimage
 from axilla.anatomy import morphology
 from axilla.anatomy.chest import Chest, find_body, find_chest
 from axilla.anatomy.noun import Anatomy, CoarseGrid
+from axilla.anatomy.pectorals import Pectorals, find_pectorals
+from axilla.anatomy.scan import Scan
 from axilla.anatomy.settings import AnatomySettings
+from axilla.anatomy.skeleton import name_bones
+from axilla.anatomy.vessels import trace_vessels
 from axilla.node import SIDES
 from axilla.volume import BoolArray, TripleFloat, Volume, to_canonical
 
 _DEFAULTS = AnatomySettings()
+
+_PARTS = ("lungs", "cage", "muscle", "vessels", "spine", "sternum")
+_SIDE_PARTS = (
+    "axilla", "fat", "shoulder", "lung", "ribs", "scapula", "clavicle", "humerus", "humeral_head",
+    "pectoralis_major", "pectoralis_minor",
+)  # fmt: skip
+"""Masks that need a chest, besides body and bones."""
 
 
 def find_anatomy(volume: Volume, settings: AnatomySettings = _DEFAULTS) -> Anatomy:
@@ -35,21 +46,27 @@ def find_anatomy(volume: Volume, settings: AnatomySettings = _DEFAULTS) -> Anato
         Per side also whether the axilla is wholly in the field, partly, or not at all; a side that is absent has empty masks.
     """
     grid = CoarseGrid.near(volume.geometry, settings.coarse_spacing_mm)
-    hu = morphology.block_mean(to_canonical(volume.array, volume.geometry), grid.factors_zyx)
+    canonical = to_canonical(volume.array, volume.geometry)
+    hu = morphology.block_mean(canonical, grid.factors_zyx)
     spacing = grid.spacing_zyx_mm
     body = find_body(hu, spacing, settings)
     chest, reason = find_chest(hu, body, spacing, settings)
     if chest is None:
         return _without_chest(grid, hu, body, reason, settings)
     tissue = _tissue_modes(hu, body)
-    blood_hu = _blood_hu(hu, chest, spacing, tissue[1])
+    blood_hu = _blood_hu(hu, chest, spacing, tissue[1], settings)
     is_enhanced = bool(blood_hu > tissue[1] + settings.enhancement_hu)
     muscle = _deep_muscle(hu, body, chest, spacing, settings)
     vessel_hu = tissue[1] + settings.enhancement_hu
     vessels = (hu > vessel_hu) & ~chest.bones & body & ~chest.lungs if is_enhanced else np.zeros_like(body)
     masks = {"body": body, "lungs": chest.lungs, "cage": chest.cage, "bones": chest.bones, "muscle": muscle, "vessels": vessels}
+    inner = morphology.erode(body, settings.skin_mm, spacing, in_plane=True)
+    scan = Scan(canonical, grid, hu, inner, chest, *tissue, blood_hu)
+    masks |= name_bones(scan, settings.skeleton)
+    humerus = masks["humerus_R"] | masks["humerus_L"]
     under_skin = morphology.erode(body, settings.skin_mm / 2, spacing, in_plane=True)
-    coverage, reasons = {}, {}
+    is_cut = _is_apex_cut(chest, spacing, settings)
+    coverage, reasons, minor_confidence, traces = {}, {}, {}, {}
     for side in SIDES:
         view = _Side(side, hu, body, under_skin, muscle, chest, spacing, tissue)
         region = _axilla(view, settings)
@@ -59,10 +76,23 @@ def find_anatomy(volume: Volume, settings: AnatomySettings = _DEFAULTS) -> Anato
         masks[f"axilla_{side}"] = region
         masks[f"fat_{side}"] = region & view.is_fat
         masks[f"shoulder_{side}"] = view.half & chest.shoulder
+        masks[f"lung_{side}"] = view.half & chest.pleural
+        is_told = coverage[side] != "absent" and not is_cut
+        pectorals = find_pectorals(scan, side, settings.pectorals) if is_told else Pectorals.none(body)
+        masks[f"pectoralis_major_{side}"], masks[f"pectoralis_minor_{side}"] = pectorals.major, pectorals.minor
+        minor_confidence[side] = pectorals.confidence
+        traces[side] = trace_vessels(scan, humerus, side, settings.vessels) if is_told and is_enhanced else ()
     return Anatomy(
         grid=grid, masks=masks, coverage=coverage, reasons=reasons, fat_hu=tissue[0], muscle_hu=tissue[1], blood_hu=blood_hu,
-        is_enhanced=is_enhanced, midline_mm=chest.midline_vox * spacing[2], apex_mm=chest.apex_vox * spacing[0],
+        is_enhanced=is_enhanced, midline_mm=chest.midline_vox * spacing[2],
+        apex_mm=float("nan") if is_cut else chest.apex_vox * spacing[0],
+        minor_confidence=minor_confidence, traces=traces,
     )  # fmt: skip
+
+
+def _is_apex_cut(chest: Chest, spacing: TripleFloat, settings: AnatomySettings) -> bool:
+    """Whether the lungs reach the uppermost slice: their apex lies above it, and heights cannot be told."""
+    return bool((chest.hull.shape[0] - 1 - chest.apex_vox) * spacing[0] < settings.cut_above_mm)
 
 
 @dataclass(frozen=True)
@@ -96,7 +126,7 @@ def _without_chest(
     grid: CoarseGrid, hu: npt.NDArray[np.float32], body: BoolArray, reason: str, settings: AnatomySettings
 ) -> Anatomy:
     empty = np.zeros_like(body)
-    names = ("lungs", "cage", "muscle", "vessels", *(f"{part}_{s}" for part in ("axilla", "fat", "shoulder") for s in SIDES))
+    names = (*_PARTS, *(f"{part}_{side}" for part in _SIDE_PARTS for side in SIDES))
     masks = dict.fromkeys(names, empty) | {"body": body, "bones": (hu > settings.bone_hu) & body}
     fat, muscle = _tissue_modes(hu, body)
     answer = dict.fromkeys(SIDES, "absent")
@@ -116,15 +146,20 @@ def _tissue_modes(hu: npt.NDArray[np.float32], body: BoolArray) -> tuple[float, 
     return float(centers[fat][smooth[fat].argmax()]), float(centers[muscle][smooth[muscle].argmax()])
 
 
-def _blood_hu(hu: npt.NDArray[np.float32], chest: Chest, spacing: TripleFloat, muscle_hu: float) -> float:
-    """Upper quartile of the soft tissue between the lungs above the diaphragm: heart and great vessels."""
+def _blood_hu(
+    hu: npt.NDArray[np.float32], chest: Chest, spacing: TripleFloat, muscle_hu: float, settings: AnatomySettings
+) -> float:
+    """Upper quartile of the soft tissue between the lungs, heart and great vessels; without contrast its median."""
     z = np.arange(hu.shape[0])[:, None, None]
     near_apex = (z < chest.apex_vox - 20 / spacing[0]) & (z > chest.apex_vox - 120 / spacing[0])
     x = np.arange(hu.shape[2])[None, None, :]
     central = np.abs(x - chest.midline_vox) * spacing[2] < 60
     inner = morphology.erode(chest.hull, 15.0, spacing, in_plane=True)
-    values = hu[inner & near_apex & central & (hu > muscle_hu - 30) & (hu < 600) & ~chest.bones]
-    return float(np.percentile(values, 75)) if values.size > 200 else float("nan")
+    values = hu[inner & near_apex & central & (hu > muscle_hu - 30) & (hu < 600) & ~chest.bones & ~chest.pleural]
+    if values.size <= 200:
+        return float("nan")
+    median, upper = np.percentile(values, [50, 75])
+    return float(upper if median > muscle_hu + settings.unenhanced_hu else median)
 
 
 def _deep_muscle(
@@ -140,23 +175,32 @@ def _deep_muscle(
 def _axilla(view: _Side, settings: AnatomySettings) -> BoolArray:
     """The space between chest wall, pectoral and latissimus edge: hull of the deep muscles per slice, less the cage."""
     chest, spacing = view.chest, view.spacing
-    hull = morphology.hull_slices((view.muscle | chest.cage) & view.half)
-    region = morphology.dilate(hull, settings.hull_margin_mm, spacing, in_plane=True) & ~chest.cage & view.under_skin & view.half
-    z, y, x = np.ogrid[tuple(slice(0, n) for n in view.hu.shape)]
-    half_width = chest.half_width_vox
-    region &= np.abs(x - chest.midline_vox) > settings.medial_share * half_width
+    shoulder = chest.shoulder & view.half
+    levels = _levels(shoulder, chest, spacing, settings)
+    region = np.zeros_like(view.body)
+    hull = morphology.hull_slices(((view.muscle | chest.cage) & view.half)[levels])
+    wide = morphology.dilate(hull, settings.hull_margin_mm, spacing, in_plane=True)
+    region[levels] = wide & (~chest.cage & view.under_skin & view.half)[levels]
+    _, y, x = np.ogrid[tuple(slice(0, n) for n in view.hu.shape)]
     front, back = chest.depth_limits(60 / spacing[0])
     below_mm = (chest.apex_vox - np.arange(len(front))) * spacing[0]
+    medial = np.where(below_mm < settings.level_three_mm, settings.apical_medial_share, settings.medial_share)
+    region &= np.abs(x - chest.midline_vox) > (medial * chest.half_width_vox)[:, None, None]
     share = np.interp(below_mm, [settings.below_apex_mm / 2, settings.below_apex_mm], settings.front_shares)
     region &= y >= (front + share * (back - front))[:, None, None]
     region &= y <= (front + settings.depth_share * (back - front))[:, None, None]
+    region &= ~_behind(shoulder, (front + back) / 2, settings.behind_scapula_mm / spacing[1])
+    return np.asarray(region)
+
+
+def _levels(shoulder: BoolArray, chest: Chest, spacing: TripleFloat, settings: AnatomySettings) -> slice:
+    """The slices from the axilla's lower to its upper limit."""
     top = chest.apex_vox + settings.above_apex_mm / spacing[0]
     bottom = chest.apex_vox - settings.below_apex_mm / spacing[0]
-    shoulder = np.flatnonzero((chest.shoulder & view.half).any(axis=(1, 2)))
-    if shoulder.size:
-        bottom = max(bottom, shoulder[0] - settings.below_scapula_mm / spacing[0])
-    region &= ~_behind(chest.shoulder & view.half, (front + back) / 2, settings.behind_scapula_mm / spacing[1])
-    return np.asarray(region & (z <= top) & (z >= bottom))
+    slices = np.flatnonzero(shoulder.any(axis=(1, 2)))
+    if slices.size:
+        bottom = max(bottom, slices[0] - settings.below_scapula_mm / spacing[0])
+    return slice(max(0, int(np.ceil(bottom))), max(0, int(np.floor(top)) + 1))
 
 
 def _behind(shoulder: BoolArray, middle: npt.NDArray[np.float64], margin_vox: float) -> BoolArray:
@@ -192,8 +236,10 @@ def _coverage(view: _Side, region: BoolArray, settings: AnatomySettings) -> tupl
     if np.count_nonzero(region & view.is_fat) * voxel_ml < settings.min_fat_ml:
         return "absent", f"No axillary fat lies between the {word} chest wall and arm in the field of view."
     faults = []
-    n_slices = region.shape[0]
-    if (n_slices - 1 - chest.apex_vox) * spacing[0] < settings.cut_above_mm:
+    if _is_apex_cut(chest, spacing, settings):
+        top = (chest.shoulder & view.half)[-max(1, round(settings.top_mm / spacing[0])) :]
+        if np.count_nonzero(top) * voxel_ml < settings.min_top_scapula_ml:
+            return "absent", f"The field of view begins below the {word} axilla: only the tip of the shoulder blade is in it."
         faults.append("its upper part lies above the first slice (the lung apex is cut)")
     if chest.apex_vox * spacing[0] < settings.min_length_mm:
         faults.append("its lower part lies below the last slice")

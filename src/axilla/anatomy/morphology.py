@@ -133,7 +133,9 @@ def filled_slices(mask: BoolArray) -> BoolArray:
     """The mask with the holes of every axial slice filled."""
     filled = np.array(mask)
     for z in np.flatnonzero(mask.any(axis=(1, 2))):
-        filled[z] = ndimage.binary_fill_holes(mask[z])
+        box = bounding_box(mask[z : z + 1])[1:]
+        outside, _ = ndimage.label(np.pad(~mask[z][box], 1, constant_values=True))
+        filled[z][box] = outside[1:-1, 1:-1] != outside[0, 0]
     return filled
 
 

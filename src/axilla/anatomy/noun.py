@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
 
 from axilla.errors import InvalidValueError
 from axilla.node import SIDES
-from axilla.volume import BoolArray, Geometry, TripleFloat, TripleInt, from_canonical
+from axilla.volume import BoolArray, FloatArray, Geometry, TripleFloat, TripleInt, from_canonical
 
 COVERAGES = ("whole", "partial", "absent")
 """How much of an axilla is in the field of view."""
@@ -71,6 +71,33 @@ class CoarseGrid:
 
 
 @dataclass(frozen=True)
+class VesselTrace:
+    """The center line of an axillary trunk vessel.
+
+    Parameters
+    ----------
+    name : str
+        ``artery``, ``vein``, or ``vessel`` where only one was traced or the two could not be told apart.
+    points_xyz_mm : ndarray of float64, shape (n, 3)
+        From the midline outward, LPS mm.
+    radii_mm : ndarray of float64, shape (n,)
+    """
+
+    name: str
+    points_xyz_mm: FloatArray
+    radii_mm: FloatArray
+
+    def __post_init__(self) -> None:
+        n = len(self.points_xyz_mm)
+        if self.points_xyz_mm.shape != (n, 3) or self.radii_mm.shape != (n,) or n == 0:
+            raise InvalidValueError(
+                f"A vessel trace needs n x 3 points and n radii, not {self.points_xyz_mm.shape} and {self.radii_mm.shape}."
+            )
+        for array in (self.points_xyz_mm, self.radii_mm):
+            array.flags.writeable = False
+
+
+@dataclass(frozen=True)
 class Anatomy:
     """What :func:`axilla.anatomy.find_anatomy` found.
 
@@ -79,8 +106,9 @@ class Anatomy:
     grid : CoarseGrid
         Grid of `masks`.
     masks : mapping of str to ndarray of bool, shape ``grid.shape_zyx``
-        ``body, lungs, cage, bones, muscle, vessels`` and per side ``axilla_R, fat_R, shoulder_R`` (and ``_L``).
-        :meth:`mask` gives one on the CT's own grid.
+        ``body, lungs, cage, bones, spine, sternum, muscle, vessels`` and per side ``axilla_R, fat_R, lung_R, ribs_R, scapula_R,
+        clavicle_R, humerus_R, humeral_head_R, shoulder_R, pectoralis_major_R, pectoralis_minor_R`` (and ``_L``): see
+        docs/locate.md. What could not be told is empty. :meth:`mask` gives one on the CT's own grid.
     coverage : mapping of str to str
         Per side one of :data:`COVERAGES`.
     reasons : mapping of str to str
@@ -94,7 +122,11 @@ class Anatomy:
     midline_mm : float
         Distance of the body's midline from the grid's first canonical column, mm; NaN without a chest.
     apex_mm : float
-        Height of the lung apex above the most caudal slice, mm; NaN without a chest.
+        Height of the lung apex above the most caudal slice, mm; NaN without a chest, and where the apex lies above the field.
+    minor_confidence : mapping of str to float
+        Per side how surely ``pectoralis_minor`` is that muscle, 0-1; 0 (or no entry) where it could not be told.
+    traces : mapping of str to tuple of VesselTrace
+        Per side the axillary artery and vein; none without contrast, and where blood could not be followed.
     """
 
     grid: CoarseGrid
@@ -107,6 +139,8 @@ class Anatomy:
     is_enhanced: bool
     midline_mm: float
     apex_mm: float
+    minor_confidence: Mapping[str, float] = field(default_factory=dict)
+    traces: Mapping[str, tuple[VesselTrace, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, mask in self.masks.items():
@@ -116,8 +150,8 @@ class Anatomy:
         for side in SIDES:
             if self.coverage.get(side) not in COVERAGES:
                 raise InvalidValueError(f"Coverage of side {side} must be one of {COVERAGES}, not {self.coverage.get(side)!r}.")
-        for field in ("masks", "coverage", "reasons"):
-            object.__setattr__(self, field, MappingProxyType(dict(getattr(self, field))))
+        for name in ("masks", "coverage", "reasons", "minor_confidence", "traces"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def mask(self, name: str) -> BoolArray:
         """One mask on the CT's own grid (nearest block: about 3 mm coarse).

@@ -66,15 +66,17 @@ def describe(
     for segment, name, gap in zip(segments, names, gaps, strict=True):
         node = _Measured(volume, segment, anatomy)
         side = sides.get(segment.label) or node.side()
-        level, confidence = around.level(node.center, side)
+        level = around.level(node.center, side)
         extra = node.columns() | {
-            "level_confidence": confidence,
+            "level_confidence": level.confidence,
+            "level_source": level.source,
             "skin_mm": around.skin_mm(node.center),
             "axillary_vessel_mm": around.vessel_mm(volume.geometry.to_mm(segment.indices_zyx()), side),
+            "axillary_vessels": around.vessel_names(side),
             "nearest_node_mm": gap,
         }
         extra |= dict(measurements.get(segment.label, {}))
-        nodes.append(node.as_node(name, side, level, float(scores.get(segment.label, 1.0)), extra))
+        nodes.append(node.as_node(name, side, level.name, float(scores.get(segment.label, 1.0)), extra))
     return tuple(nodes)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from axilla.anatomy import AnatomySettings
+from axilla.anatomy import AnatomySettings, PectoralSettings, SkeletonSettings, VesselSettings
 from axilla.atlas import AtlasSettings
 from axilla.errors import InvalidValueError
 from axilla.io.study import StudyDecisions
@@ -59,13 +59,18 @@ class StudySettings:
         """
         decisions.check_sections(SETTINGS)
         chosen = {name: decisions.apply(name, make()) for name, make in SETTINGS.items()}
-        located = replace(chosen.pop("locate"), anatomy=chosen.pop("anatomy"), segment=chosen.pop("segment"))
+        parts = {name: chosen.pop(name) for name in ("skeleton", "pectorals", "vessels")}
+        anatomy = replace(chosen.pop("anatomy"), **parts)
+        located = replace(chosen.pop("locate"), anatomy=anatomy, segment=chosen.pop("segment"))
         case = CaseSettings(locate=located, radiomics=chosen.pop("radiomics"), atlas=chosen.pop("atlas"))
         return cls(case=case, **chosen)
 
 
 SETTINGS: Mapping[str, type[Any]] = {
     "anatomy": AnatomySettings,
+    "skeleton": SkeletonSettings,
+    "pectorals": PectoralSettings,
+    "vessels": VesselSettings,
     "segment": SegmentSettings,
     "locate": LocateSettings,
     "radiomics": RadiomicsSettings,
