@@ -120,7 +120,7 @@ def fit(data: Examples) -> HistGradientBoostingClassifier:
 def as_json(model: HistGradientBoostingClassifier, data: Examples, fitted_on: Sequence[str]) -> dict[str, object]:
     """The trees as tables; above the leaves stands the mean of what lies below, for the attribution of evidence.
 
-    Every tree is shifted so that its root is zero, and the intercept takes up the shifts: evidence and intercept sum to the answer.
+    Every tree is shifted so that its root is zero, and the intercept takes up the shifts: with it, evidence sums to the answer.
     """
     trees, intercept = [], float(model._baseline_prediction.ravel()[0])
     for (predictor,) in model._predictors:

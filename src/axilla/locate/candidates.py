@@ -13,7 +13,7 @@ from axilla.locate.crop import HuArray, SideCrop, crop_side, to_canonical_crop
 from axilla.locate.features import NAMES, high_density, measurements
 from axilla.locate.hypotheses import Hypothesis, hypotheses
 from axilla.locate.likeness import NodeModel, node_model
-from axilla.locate.outline import with_hilum
+from axilla.locate.outline import at_half_density, with_hilum
 from axilla.locate.partition import partitions
 from axilla.locate.score import Score, crescent_score, node_score
 from axilla.locate.settings import LocateSettings
@@ -37,17 +37,9 @@ def find_candidates(volume: Volume, anatomy: Anatomy, side: str, settings: Locat
         overlap = np.count_nonzero(mask & taken[place])
         if overlap > settings.max_overlap * np.count_nonzero(mask):
             continue
-        from axilla.locate import outline
-        import os
-        share = float(os.environ.get("TRIM","0"))
-        mask = mask & ~taken[place]
-        own = crop.fat_hu + share * item.values["density"] * (crop.muscle_hu - crop.fat_hu)
-        if share:
-            mask = outline.trimmed(offset, mask, crop.hu, own, crop)
-        if os.environ.get("NOHIL"):
-            whole=mask
-        else:
-            offset, whole = with_hilum(offset, mask, taken, tissue, crop, settings)
+        high_hu = crop.fat_hu + item.values["density"] * (crop.muscle_hu - crop.fat_hu)
+        cortex = at_half_density(offset, mask & ~taken[place], high_hu, crop, settings)
+        offset, whole = with_hilum(offset, cortex, taken, tissue, crop, settings)
         taken[_place(offset, whole)] |= whole
         candidate = _candidate(offset, whole, item, crop)
         if candidate is not None:

@@ -12,16 +12,16 @@ from axilla.locate.tissue import Tissue
 from axilla.volume import BoolArray, SlicesZYX, TripleInt
 
 
-import os
-def trimmed(offset,mask,hu,level,crop):
-    z,y,x=(slice(o,o+n) for o,n in zip(offset,mask.shape))
-    soft=hu[z,y,x]>level
-    inner=np.pad(mask,1)
-    deep=ndimage.binary_erosion(inner,iterations=1)[1:-1,1:-1,1:-1]
-    core=mask&soft
-    if core.sum()<.3*mask.sum(): return mask
-    out=mask&(soft|deep)
-    return out
+def at_half_density(offset: TripleInt, mask: BoolArray, high_hu: float, crop: SideCrop, settings: LocateSettings) -> BoolArray:
+    """The mask less the surface voxels that are nearer to fat than to the node's own density.
+
+    Islands end halfway between fat and muscle; an enhancing node is denser, and its blur reaches that level outside of it.
+    """
+    z, y, x = (slice(start, start + size) for start, size in zip(offset, mask.shape, strict=True))
+    level = crop.fat_hu + 0.5 * (high_hu - crop.fat_hu)
+    deep = ndimage.binary_erosion(np.pad(mask, 1))[1:-1, 1:-1, 1:-1]
+    trimmed = mask & (deep | (crop.hu[z, y, x] > level))
+    return trimmed if np.count_nonzero(trimmed) >= settings.min_trimmed_share * np.count_nonzero(mask) else mask
 
 
 def with_hilum(

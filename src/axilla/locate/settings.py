@@ -131,6 +131,9 @@ class LocateSettings:
     max_cortex_mm: float = 9.0
     """Thicker lumps are no crescent's cortex."""
 
+    min_trimmed_share: float = 0.3
+    """An outline that would keep less than this at half of its own density stays as it was cut."""
+
     hilum_mouth_mm: float = 10.0
     """A notch in the outline narrower than this is a hilum and belongs to the node."""
 
