@@ -6,7 +6,9 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from axilla.locate.likeness import node_model
+from axilla.errors import InvalidValueError
+from axilla.locate.features import GROUPS, NAMES
+from axilla.locate.likeness import node_model, parse_model
 from axilla.locate.star import stars
 
 SPACING = (1.5, 1.0, 1.0)
@@ -55,11 +57,49 @@ def test_a_sheet_is_more_open_than_a_tube():
 
 def test_the_model_is_readable_and_says_what_it_was_fitted_to():
     data = json.loads(resources.files("axilla.locate").joinpath("node_model.json").read_text(encoding="utf-8"))
-    assert "phantom-1" in data["fitted_on"]
-    model = node_model()
-    evidence = model.evidence(model.typical)
-    assert set(evidence) == {"size", "shape", "fat", "neck", "density"}
-    assert all(value == pytest.approx(0) for value in evidence.values())
-    better = dict(model.typical) | {"fat_contact": 1.0}
-    assert model.probability(model.evidence(better)) > model.probability(evidence)
-    assert set(model.weights) == set(data["terms"])
+    assert any(name.startswith("phantom-1") for name in data["fitted_on"])
+    assert data["measurements"] == list(NAMES)
+    assert len(node_model().feature) == len(data["trees"])
+
+
+TOY = {
+    "intercept": -1.0,
+    "measurements": ["fat_contact", "neck"],
+    "trees": [
+        {"feature": [0, -1, 1, -1, -1], "threshold": [0.5, 0, 0.2, 0, 0], "left": [1, 0, 3, 0, 0], "right": [2, 0, 4, 0, 0],
+         "value": [0.0, -2.0, 1.0, 3.0, -1.0]},
+        {"feature": [-1], "threshold": [0.0], "left": [0], "right": [0], "value": [0.5]},
+    ],
+}  # fmt: skip
+
+
+def _row(fat_contact, neck):
+    values = np.zeros(len(NAMES))
+    values[NAMES.index("fat_contact")], values[NAMES.index("neck")] = fat_contact, neck
+    return values
+
+
+@pytest.mark.parametrize(
+    ("fat", "neck", "log_odds"),
+    [(0.5, 0.0, -2.5), (0.6, 0.2, 2.5), (0.6, 0.21, -1.5)],  # at the threshold a value goes left
+)
+def test_trees_answer_with_the_leaf_reached_and_evidence_sums_to_it(fat, neck, log_odds):
+    model = parse_model(json.dumps(TOY))
+    row = _row(fat, neck)
+    assert model.probability(row[None])[0] == pytest.approx(1 / (1 + np.exp(-log_odds)))
+    evidence = model.evidence(row)
+    assert set(evidence) == set(GROUPS)
+    assert model.intercept + 0.5 + sum(evidence.values()) == pytest.approx(log_odds)
+    assert evidence["neck"] == pytest.approx(0.0 if fat <= 0.5 else log_odds + 0.5 - 1.0)
+
+
+def test_evidence_of_the_shipped_model_sums_to_its_answer():
+    model, rng = node_model(), np.random.default_rng(1)
+    for row in rng.uniform(0, 3, (20, len(NAMES))):
+        total = model.intercept + sum(model.evidence(row).values())
+        assert model.probability(row[None])[0] == pytest.approx(1 / (1 + np.exp(-total)))
+
+
+def test_a_model_of_other_measurements_is_refused():
+    with pytest.raises(InvalidValueError, match="taste"):
+        parse_model(json.dumps(TOY | {"measurements": ["taste"]}))

@@ -8,6 +8,7 @@ import pytest
 from axilla.detectors import BUILT_IN, Detector, detector_names, get_detector
 from axilla.errors import InvalidValueError, UsageError
 from axilla.locate import LocateSettings, describe, locate
+from axilla.locate.features import GROUPS
 from axilla.node import Segment, Segmentation
 from axilla.phantom import CasePlan, NodePlan, PhantomSettings, render_case
 from axilla.segment import grow
@@ -48,7 +49,7 @@ def test_planted_nodes_are_found_and_little_else(case, location):
         assert 2 * np.count_nonzero(own & mask) / (own.sum() + mask.sum()) > 0.7
         assert location.nodes[best - 1].side == node.side
     false = [n for n in location.nodes if not truth[found == n.label].any()]
-    assert len(false) <= 3
+    assert len(false) <= 2
 
 
 def test_numbering_runs_right_then_left_and_head_to_foot(location):
@@ -67,9 +68,9 @@ def test_the_score_is_explained(location):
     for node in location.nodes:
         parts = {k: v for k, v in node.measurements.items() if k.startswith("score_")}
         is_crescent = {"score_fat", "score_neck", "score_density"} <= set(parts)
-        assert {"score_size", "score_wall"} <= set(parts)
+        assert "score_size" in parts
         assert is_crescent or "score_likeness" in parts
-        assert {f"evidence_{group}" for group in ("size", "shape", "fat", "neck", "density")} <= set(node.measurements)
+        assert {f"evidence_{group}" for group in GROUPS} <= set(node.measurements)
         assert all(0 <= v <= 1 for v in parts.values())
         assert node.detection_score >= LocateSettings().min_score
         assert node.detection_score <= min(parts.values()) + 1e-9
@@ -194,7 +195,7 @@ def test_the_real_ct_shows_its_three_larger_nodes(real_location):
     assert all(owners.values()), owners
     assert len(set(owners.values())) == 3
     for side in "RL":
-        assert sum(node.side == side for node in real_location.nodes) <= 6
+        assert sum(node.side == side for node in real_location.nodes) <= {"R": 6, "L": 5}[side]
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 32), (96, 102)])
