@@ -54,7 +54,24 @@ def test_the_page_of_features_is_current() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"voxel_spacing_xyz_mm": (1, 0, 1)}, {"voxel_spacing_xyz_mm": (1, 1)}, {"bin_width": 0}, {"minimum_dimensions": 4}],
+    [
+        {"voxel_spacing_xyz_mm": (1, 0, 1)},
+        {"voxel_spacing_xyz_mm": (1, 1)},
+        {"interpolator": "sitkBSpline"},
+        {"bin_width": 0},
+        {"bin_count": 0},
+        {"bin_count": "many"},
+        {"resegment_range": (float("nan"), 1)},
+        {"resegment_range": (1,)},
+        {"resegment_mode": "percent"},
+        {"convention": "IBSI"},
+        {"distances": ()},
+        {"distances": (0,)},
+        {"minimum_dimensions": 4},
+        {"minimum_size": -1},
+        {"gldm_alpha": -1},
+        {"voxel_array_shift": float("inf")},
+    ],
 )
 def test_settings_that_cannot_be_used_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(UsageError):

@@ -84,7 +84,8 @@ def sample_region(volume: Volume, segment: Segment, settings: RadiomicsSettings)
     mask = segment.mask[box]
     start_zyx = np.add(segment.offset_zyx, [s.start for s in box])
     old = np.asarray(volume.geometry.spacing_xyz_mm)
-    new = np.where(np.asarray(mask.shape)[::-1] == 1, old, settings.voxel_spacing_xyz_mm)
+    asked = old if settings.voxel_spacing_xyz_mm is None else settings.voxel_spacing_xyz_mm
+    new = np.where(np.asarray(mask.shape)[::-1] == 1, old, asked)
     if np.allclose(old, new):
         stop = start_zyx + mask.shape
         values = volume.array[tuple(slice(a, b) for a, b in zip(start_zyx, stop, strict=True))]
