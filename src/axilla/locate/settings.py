@@ -64,9 +64,6 @@ class LocateSettings:
     vessel_share: float = 0.85
     """Soft tissue this far from muscle to blood in density is a vessel's core: nodes enhance to about half."""
 
-    vessel_smoothing_mm: float = 1.0
-    """Smoothing before dense cores are looked for, so that noise in an enhancing node makes none."""
-
     min_vessel_mm3: float = 30.0
     """Smaller dense spots are noise, clips or calcium."""
 
@@ -104,32 +101,8 @@ class LocateSettings:
     max_volume_mm3: float = 15000.0
     """Nothing larger is a node (a ball of 30 mm)."""
 
-    max_length_mm: float = 42.0
-    """Nothing longer is a node."""
-
     min_volume_mm3: float = 12.0
     """A ball of 2.8 mm: the smallest the paper's nodes are."""
-
-    max_radius_mm: float = 15.0
-    """Largest inscribed radius of a node."""
-
-    joint_saddle: float = 0.5
-    """Fragments of a crescent are joined where their passage is at least this share of the thinner one's radius."""
-
-    joint_hu: float = 18.0
-    """Fragments of one cortex differ less than this; partial volume alone makes about 10 HU."""
-
-    joint_enhancement: float = 0.75
-    """Fragments nearer to vessels than this are not joined: a node's cortex is not a vein."""
-
-    joint_gain: float = 0.95
-    """Joined fragments must score at least this share of the better one: joining a node and a vessel lowers the score."""
-
-    max_joint_mm: float = 34.0
-    """Longest node put together from fragments."""
-
-    max_cortex_mm: float = 9.0
-    """Thicker lumps are no crescent's cortex."""
 
     min_trimmed_share: float = 0.3
     """An outline that would keep less than this at half of its own density stays as it was cut."""
