@@ -157,7 +157,7 @@ def _over_all(ends: npt.NDArray[np.int64], half_zyx: npt.NDArray[np.float64], be
     reach = np.sqrt(best)
     for a in range(len(order)):
         i = order[a]
-        if 2 * radii[i] <= reach:
+        if radii[i] + radii[order[0]] <= reach:
             break
         for b in range(a):
             j = order[b]
