@@ -125,7 +125,7 @@ def _robust_deviation(ascending: npt.NDArray[np.float64], low: float, high: floa
 def _percentile(ascending: npt.NDArray[np.float64], quantile: float) -> float:
     """Interpolated linearly between order statistics, in NumPy's arithmetic: a tie with a value decides what is left out."""
     place = quantile * (len(ascending) - 1)
-    below = int(math.floor(place))
+    below = math.floor(place)
     fraction = place - below
     a, b = ascending[below], ascending[min(below + 1, len(ascending) - 1)]
     return float(b - (b - a) * (1.0 - fraction) if fraction >= 0.5 else a + (b - a) * fraction)

@@ -93,7 +93,7 @@ def _is_inside(
     x, y, z = 0, 0, 0
     for axis in range(3):
         value = index_xyz[axis]
-        nearest = (int(round(value + value + 0.5)) >> 1) - mask_start[axis]
+        nearest = (round(value + value + 0.5) >> 1) - mask_start[axis]
         if not -0.5 <= value < size[axis] - 0.5 or not 0 <= nearest < mask.shape[2 - axis]:
             return False
         x, y, z = y, z, nearest

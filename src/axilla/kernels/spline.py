@@ -98,7 +98,7 @@ def _first_causal(line: npt.NDArray[np.float64]) -> float:
         for k in range(1, HORIZON):
             total += power * line[k]
             power *= POLE
-        return total
+        return float(total)
     mirrored = POLE ** (n - 1.0)
     total += mirrored * line[n - 1]
     mirrored *= mirrored * (1.0 / POLE)
@@ -106,7 +106,7 @@ def _first_causal(line: npt.NDArray[np.float64]) -> float:
         total += (power + mirrored) * line[k]
         power *= POLE
         mirrored *= 1.0 / POLE
-    return total / (1.0 - power * power)
+    return float(total / (1.0 - power * power))
 
 
 @njit(cache=True, nogil=True)

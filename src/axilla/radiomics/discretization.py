@@ -70,6 +70,10 @@ def bin_edges(values: npt.NDArray[Any], settings: RadiomicsSettings) -> npt.NDAr
     start = low - low % width
     if settings.convention == "ibsi":
         start = low
-        if settings.resegment_range is not None and settings.resegment_mode == "absolute" and np.isfinite(settings.resegment_range[0]):
+        if (
+            settings.resegment_range is not None
+            and settings.resegment_mode == "absolute"
+            and np.isfinite(settings.resegment_range[0])
+        ):
             start = settings.resegment_range[0]
     return np.arange(start, high + 2 * width, width)

@@ -12,7 +12,7 @@ from axilla.radiomics.catalog import FEATURES
 from axilla.radiomics.discretization import bin_edges, resegment
 from axilla.radiomics.firstorder import FirstOrder
 from axilla.radiomics.mesh import cube_measures
-from axilla.radiomics.resampling import IntArray, Region
+from axilla.radiomics.resampling import Region
 from axilla.radiomics.settings import RadiomicsSettings
 from axilla.radiomics.shape import Shape
 from axilla.radiomics.texture.glcm import Glcm, maximal_correlations
@@ -36,7 +36,6 @@ class Sums(NamedTuple):
     shape: FloatArray
     firstorder: FloatArray
     glcm: FloatArray
-    maximal_correlation: FloatArray
     glrlm: FloatArray
     glszm: FloatArray
     gldm: FloatArray
@@ -64,8 +63,7 @@ def summarize(region: Region, settings: RadiomicsSettings) -> Sums:
     return Sums(
         _shape_sums(outlined.mask, outlined.spacing_zyx_mm, settings),
         _value_sums(region, values, counts, settings),
-        glcm,
-        maximal_correlations(q),
+        np.column_stack([glcm, maximal_correlations(q)]),
         texture.size_sums(*runs, levels),
         texture.size_sums(*zones, levels),
         texture.size_sums(*dependences, levels),
@@ -79,7 +77,7 @@ def features_of(sums: Sequence[Sums]) -> FloatArray:
     shared = {
         "shape": Shape.of(stacked.shape),
         "firstorder": FirstOrder.of(stacked.firstorder),
-        "glcm": Glcm.of(stacked.glcm, stacked.maximal_correlation),
+        "glcm": Glcm.of(stacked.glcm),
         "glrlm": Glrlm.of(stacked.glrlm),
         "glszm": Glszm.of(stacked.glszm),
         "gldm": Gldm.of(stacked.gldm),

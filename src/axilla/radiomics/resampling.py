@@ -121,7 +121,7 @@ def check_mask(mask: BoolArray, settings: RadiomicsSettings) -> None:
 
 
 @dataclass(frozen=True)
-class _SampleGrid:
+class SampleGrid:
     """The part of the new grid around a region.
 
     Parameters
@@ -151,9 +151,9 @@ def _itk_transforms(geometry: Geometry) -> tuple[FloatArray, FloatArray]:
     return to_point, np.column_stack([*columns, geometry.origin_xyz_mm])
 
 
-def _sample_grid(
+def sample_grid(
     geometry: Geometry, box_start_xyz: IntArray, box_size_xyz: IntArray, spacing_xyz_mm: FloatArray, convention: str
-) -> _SampleGrid:
+) -> SampleGrid:
     """The new grid's voxels around a box of the old grid.
 
     The new voxel 0 begins at the corner of the old voxel 0, so that its center lies at ``(new - old) / (2 old)``; with the
@@ -172,14 +172,16 @@ def _sample_grid(
     index = origin_index + first / ratio
     origin = (matrix[:, 0] * index[0] + matrix[:, 1] * index[1] + matrix[:, 2] * index[2]) + matrix[:, 3]
     to_point = np.column_stack([np.asarray(geometry.direction) * spacing_xyz_mm, origin])
-    return _SampleGrid((last - first + 1).astype(np.int64), to_point, to_index)
+    return SampleGrid((last - first + 1).astype(np.int64), to_point, to_index)
 
 
-def _resample(volume: Volume, mask: BoolArray, start_zyx: IntArray, spacing_xyz_mm: FloatArray, settings: RadiomicsSettings) -> Region:
+def _resample(
+    volume: Volume, mask: BoolArray, start_zyx: IntArray, spacing_xyz_mm: FloatArray, settings: RadiomicsSettings
+) -> Region:
     """The mask, then the image at its voxels."""
     size_xyz = np.asarray(volume.geometry.shape_zyx)[::-1]
     start_xyz, box_xyz = start_zyx[::-1].copy(), np.asarray(mask.shape)[::-1]
-    grid = _sample_grid(volume.geometry, start_xyz, box_xyz, spacing_xyz_mm, settings.convention)
+    grid = sample_grid(volume.geometry, start_xyz, box_xyz, spacing_xyz_mm, settings.convention)
     if settings.convention == "ibsi":
         grown = np.ones(np.add(mask.shape, 2), dtype=bool)
         inside, index_xyz = sample_mask(grown, start_xyz - 1, size_xyz, grid.n_xyz, grid.to_point, grid.to_index)
@@ -192,7 +194,9 @@ def _resample(volume: Volume, mask: BoolArray, start_zyx: IntArray, spacing_xyz_
     box = bounding_box(inside)
     inside = np.ascontiguousarray(inside[box])
     values = np.zeros(inside.shape, dtype=volume.array.dtype)
-    values[inside] = _cast(_INTERPOLATORS[settings.interpolator](volume.array, index_xyz), volume.array.dtype, settings.convention)
+    values[inside] = _cast(
+        _INTERPOLATORS[settings.interpolator](volume.array, index_xyz), volume.array.dtype, settings.convention
+    )
     spacing = spacing_xyz_mm.tolist()
     return Region(values, inside, (spacing[2], spacing[1], spacing[0]))
 

@@ -73,9 +73,9 @@ class Glcm:
     maximal_correlation: FloatArray
 
     @classmethod
-    def of(cls, sums: FloatArray, maximal_correlation: FloatArray) -> Self:
-        """Of sums ``(n_regions, n_directions, 26)`` as `axilla.kernels.texture.pair_sums` orders them."""
-        return cls(*np.moveaxis(sums, -1, 0), maximal_correlation)
+    def of(cls, sums: FloatArray) -> Self:
+        """Of sums ``(n_regions, n_directions, 27)``: those of `axilla.kernels.texture.pair_sums`, then `maximal_correlations`."""
+        return cls(*np.moveaxis(sums, -1, 0))
 
 
 def maximal_correlations(q: FloatArray) -> FloatArray:
