@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import find_objects
 
 from axilla.errors import InvalidValueError
 from axilla.volume import BoolArray, Geometry, Labels, SlicesZYX, TripleFloat, TripleInt, bounding_box
@@ -92,6 +91,8 @@ class Segmentation:
     @classmethod
     def from_labels(cls, labels: Labels) -> Segmentation:
         """One segment per label present; each is cropped to its own box."""
+        from scipy.ndimage import find_objects  # slow to import, and only label maps need it
+
         segments = []
         for label, box in enumerate(find_objects(labels.array), start=1):
             if box is not None:

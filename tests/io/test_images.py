@@ -114,6 +114,18 @@ def test_refused(tmp_path: Path, name: str) -> None:
         read_ct(path)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("ending", ["nii", "nii.gz"])
+def test_nan_in_nifti_is_refused_though_itk_reads_0(tmp_path: Path, ending: str, kind: type) -> None:
+    array = np.full((3, 4, 5), -1000, dtype=kind)
+    array[1, 2, 3], array[2, 2, 2] = np.nan, np.inf
+    path = tmp_path / f"x.{ending}"
+    sitk.WriteImage(sitk.GetImageFromArray(array), str(path))
+    assert sitk.GetArrayFromImage(sitk.ReadImage(str(path)))[1, 2, 3] == 0
+    with pytest.raises(InputRefusedError, match=r"2 voxel\(s\) of the image are NaN or infinite"):
+        read_image(path)
+
+
 def test_sheared_axes_are_refused(make: ModuleType, tmp_path: Path) -> None:
     path = tmp_path / "x.nrrd"
     write_image(make.block(), path)
@@ -187,7 +199,9 @@ def test_nifti_2_and_other_byte_order(tmp_path: Path) -> None:
                 check_whole(tmp_path / "x.nii")
 
 
-@pytest.mark.parametrize(("value", "sentence"), [(0.5, "fractions"), (-1.0, "0..65535"), (70000.0, "0..65535")])
+@pytest.mark.parametrize(
+    ("value", "sentence"), [(0.5, "probabilities"), (1.5, "fractions"), (-1.0, "0..65535"), (70000.0, "0..65535")]
+)
 def test_labels_refused(tmp_path: Path, value: float, sentence: str) -> None:
     sitk.WriteImage(sitk.GetImageFromArray(np.full((3, 4, 5), value)), str(tmp_path / "x.nrrd"))
     with pytest.raises(InputRefusedError, match=sentence):

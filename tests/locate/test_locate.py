@@ -9,6 +9,7 @@ from axilla.detectors import BUILT_IN, Detector, detector_names, get_detector
 from axilla.errors import InvalidValueError, UsageError
 from axilla.locate import LocateSettings, describe, locate
 from axilla.locate.features import GROUPS
+from axilla.locate.likeness import node_model
 from axilla.node import Segment, Segmentation
 from axilla.phantom import CasePlan, NodePlan, PhantomSettings, render_case
 from axilla.segment import grow
@@ -67,13 +68,13 @@ def test_numbering_runs_right_then_left_and_head_to_foot(location):
 def test_the_score_is_explained(location):
     for node in location.nodes:
         parts = {k: v for k, v in node.measurements.items() if k.startswith("score_")}
-        is_crescent = {"score_fat", "score_neck", "score_density"} <= set(parts)
-        assert "score_size" in parts
-        assert is_crescent or "score_likeness" in parts
-        assert {f"evidence_{group}" for group in GROUPS} <= set(node.measurements)
-        assert all(0 <= v <= 1 for v in parts.values())
+        evidence = {k: v for k, v in node.measurements.items() if k.startswith("evidence_")}
+        assert set(parts) == {"score_likeness", "score_size"}
+        assert set(evidence) == {f"evidence_{group}" for group in (*GROUPS, "crescent")}
+        assert node.detection_score == pytest.approx(parts["score_likeness"] * parts["score_size"])
         assert node.detection_score >= LocateSettings().min_score
-        assert node.detection_score <= min(parts.values()) + 1e-9
+        log_odds = np.log(parts["score_likeness"] / (1 - parts["score_likeness"]))
+        assert log_odds == pytest.approx(node_model().intercept + sum(evidence.values()))
 
 
 @pytest.mark.parametrize(("axes", "flips"), [((0, 1, 2), (0,)), ((2, 1, 0), (1, 2))])

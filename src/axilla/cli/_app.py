@@ -199,8 +199,22 @@ def locate(
 @app.command()
 def extract(
     ct: CTArgument,
-    mask: Annotated[Path, typer.Argument(metavar="MASK", help="NIfTI, NRRD, .seg.nrrd, DICOM SEG or RTSTRUCT.")],
+    mask: Annotated[Path, typer.Argument(metavar="MASK", help="NIfTI, NRRD, MHA, .seg.nrrd, DICOM SEG or RTSTRUCT.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="CSV or Parquet file to write.")],
+    settings: Annotated[
+        Path | None,
+        typer.Option("--settings", metavar="FILE", help="Settings (YAML): our own keys or a PyRadiomics parameter file."),
+    ] = None,
+    bin_width: Annotated[
+        float | None, typer.Option("--bin-width", metavar="HU", help="Width of a gray-level bin; default: 25.")
+    ] = None,
+    voxel_spacing: Annotated[
+        str | None,
+        typer.Option("--voxel-spacing", metavar="MM", help="Resample to X,Y,Z mm, or one number for all, or 'none'; default: 1."),
+    ] = None,
+    convention: Annotated[
+        str | None, typer.Option("--convention", metavar="NAME", help="pyradiomics or ibsi; default: pyradiomics.")
+    ] = None,
     patient_id: Annotated[
         str, typer.Option("--patient-id", help="Pseudonym written into the table; one of its own for each patient.")
     ] = "P0001",
@@ -210,12 +224,24 @@ def extract(
     series: SeriesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure the 107 radiomic features of every label of a mask."""
-    from axilla.pipeline.predict import extract_features
+    """Measure the 107 radiomic features of every label of a mask.
 
+    Beside the table, FILE.json names the settings in force, versions, inputs and remarks. An option wins over --settings.
+    """
+    from axilla.pipeline.extraction import choose_settings, extract_features
+
+    chosen, remarks = choose_settings(settings, bin_width=bin_width, voxel_spacing=voxel_spacing, convention=convention)
     with progress_on_stderr() as progress:
         outcome = extract_features(
-            ct, mask, out, patient_id=patient_id, resample_mask=resample_mask, series_uid=series, progress=progress
+            ct,
+            mask,
+            out,
+            patient_id=patient_id,
+            resample_mask=resample_mask,
+            series_uid=series,
+            settings=chosen,
+            settings_notes=remarks,
+            progress=progress,
         )
     emit(outcome.result, outcome.lines, as_json=as_json)
 

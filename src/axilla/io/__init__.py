@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from axilla.errors import InputRefusedError
-from axilla.io.dicom.catalog import Catalog, SeriesInfo, scan
-from axilla.io.dicom.choose import choose_series
-from axilla.io.dicom.pixels import read_series
-from axilla.io.dicom.sources import Unread
-from axilla.io.images import is_image, read_image
+from axilla.errors import InputRefusedError, UsageError
+from axilla.io.images import ImageSettings, is_image, read_image
 from axilla.volume import Volume
+
+if TYPE_CHECKING:
+    from axilla.io.dicom.catalog import Catalog, SeriesInfo
+    from axilla.io.dicom.sources import Unread
 
 __all__ = ["CTReading", "read_ct"]
 
@@ -44,16 +45,31 @@ class CTReading:
     notes: tuple[str, ...] = ()
 
 
-def read_ct(path: Path, series_uid: str | None = None) -> CTReading:
+def read_ct(path: Path, series_uid: str | None = None, image: ImageSettings | None = None) -> CTReading:
     """Read a CT: a DICOM folder, file, ZIP or CD, or a NIfTI, NRRD or MetaImage file.
+
+    Parameters
+    ----------
+    path : Path
+        Where it lies.
+    series_uid : str, optional
+        SeriesInstanceUID to use instead of axilla's choice.
+    image : ImageSettings, optional
+        What an image file must look like.
 
     Raises
     ------
     InputRefusedError
         If there is no CT, more than one patient, or no series that makes a regular volume.
+    UsageError
+        If a series is chosen of an image file.
     """
     if is_image(path):
-        return CTReading(read_image(path))
+        if series_uid is not None:
+            raise UsageError("An image file holds no series; leave --series out, or give the DICOM files.")
+        return CTReading(read_image(path, image))
+    from axilla.io.dicom import choose_series, read_series, scan  # pydicom is slow to import
+
     catalog = scan([path])
     if not catalog.series:
         raise InputRefusedError(_nothing_found(catalog))

@@ -43,6 +43,12 @@ class ImageSettings:
     """HU. Values below mark an image that is not CT; scanners pad with -1024 to -3024, some with -32768."""
     highest_hu: float = 65535.0
     """HU. Extended CT scales end at 30,710 (metal); a larger value marks another unit."""
+    must_be_hu: bool = True
+    """Whether an image that does not look like HU is refused, or kept with a warning. A small crop around a node holds no
+    air, and features may be asked of other images."""
+    keep_floats: bool = False
+    """Whether a file of floats stays floats though every value is a whole number. PyRadiomics goes by the file's type:
+    it cuts values between the voxels to whole numbers only where the file holds integers."""
 
 
 def is_image(path: Path) -> bool:
@@ -59,12 +65,14 @@ def read_image(path: Path, settings: ImageSettings | None = None) -> Volume:
         If the file is no readable 3D scalar image on a rectangular grid, holds values that are not finite, or does not
         look like HU.
     """
+    settings = settings or ImageSettings()
     image = _read(path)
-    geometry = _geometry(image)
-    array = sitk.GetArrayFromImage(image)
+    array = voxels(image)
     _check_finite(array)
-    _check_hu(array, settings or ImageSettings())
-    volume = Volume(np.ascontiguousarray(_as_integers(array)), geometry)
+    doubt = _doubt_about_hu(array, settings)
+    if doubt and settings.must_be_hu:
+        raise InputRefusedError(doubt)
+    volume = Volume(_as_integers(array, settings.keep_floats), _geometry(image), warnings=(doubt,) if doubt else ())
     if any(_SYNTHETIC_WORD in image.GetMetaData(key) for key in _SYNTHETIC_KEYS if image.HasMetaDataKey(key)):
         volume = _marked_synthetic(volume)
     return volume
@@ -92,7 +100,7 @@ def read_labels(path: Path) -> Labels:
     image = _read(path)
     geometry = _geometry(image)
     try:
-        return Labels(whole_numbers(sitk.GetArrayFromImage(image)), geometry, _segment_names(metadata(image)))
+        return Labels(whole_numbers(voxels(image)), geometry, _segment_names(metadata(image)))
     except InvalidValueError as error:
         raise InputRefusedError(str(error)) from error
 
@@ -120,31 +128,47 @@ def read_layers(path: Path) -> tuple[npt.NDArray[Any], Geometry, dict[str, str]]
         As :func:`read_labels`.
     """
     image = _open(path)
-    if image.GetDimension() != 3:
+    if image.GetDimension() not in (3, 4):
         raise InputRefusedError(f"A mask must be a 3D image, but this file is {image.GetDimension()}D; save one volume.")
-    array = sitk.GetArrayFromImage(image)
-    array = np.moveaxis(array, -1, 0) if image.GetNumberOfComponentsPerPixel() > 1 else array[np.newaxis]
-    return whole_numbers(array), _geometry(image), metadata(image)
+    array = voxels(image)
+    if image.GetNumberOfComponentsPerPixel() > 1:
+        array = np.moveaxis(array, -1, 0)
+    return whole_numbers(array.reshape(-1, *array.shape[-3:])), _geometry(image), metadata(image)
 
 
-def whole_numbers(array: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
-    """The array as uint16.
+def voxels(image: Any) -> npt.NDArray[Any]:
+    """The image's own memory as an array, indices reversed; not a copy, because a CT fills hundreds of megabytes."""
+    return np.asarray(_Voxels(image))
+
+
+class _Voxels:
+    """Hands NumPy the image's memory and keeps the image alive as long as an array looks at it."""
+
+    def __init__(self, image: Any) -> None:
+        self._image = image
+        self.__array_interface__ = sitk.GetArrayViewFromImage(image).__array_interface__
+
+
+def whole_numbers(array: npt.NDArray[Any]) -> npt.NDArray[np.unsignedinteger[Any]]:
+    """The array as uint8 or uint16, not copied where it already is.
 
     Raises
     ------
     InputRefusedError
         If a value is fractional, negative, above 65535 or not finite.
     """
-    if array.dtype.kind == "f":
-        _check_finite(array)
-        if not np.array_equal(array, np.rint(array)):
-            raise InputRefusedError(
-                "A mask must hold whole-number labels, but this file holds fractions (a probability map or an interpolated "
-                "mask?); threshold it first."
-            )
-    if array.size and (array.min() < 0 or array.max() > np.iinfo(np.uint16).max):
-        raise InputRefusedError(f"A mask's labels must lie in 0..65535, but this file holds {array.min()}..{array.max()}.")
-    return np.ascontiguousarray(array.astype(np.uint16))
+    if array.dtype in (np.uint8, np.uint16):
+        return array
+    _check_finite(array)
+    low, high = (array.min(), array.max()) if array.size else (0, 0)
+    if array.dtype.kind == "f" and not _is_whole(array):
+        between = "values between 0 and 1: probabilities" if low >= 0 and high <= 1 else f"fractions in {low:g}..{high:g}"
+        raise InputRefusedError(
+            f"A mask must hold whole-number labels, but this file holds {between}, not a drawn mask; threshold it first."
+        )
+    if low < 0 or high > np.iinfo(np.uint16).max:
+        raise InputRefusedError(f"A mask's labels must lie in 0..65535, but this file holds {low:g}..{high:g}; number them anew.")
+    return array.astype(np.uint16)
 
 
 def _open(path: Path) -> Any:
@@ -193,10 +217,12 @@ def _check_directions(direction: tuple[float, ...], dimension: int) -> None:
 
 
 def _geometry(image: Any) -> Geometry:
-    x, y, z = image.GetSize()
-    rows = np.asarray(image.GetDirection()).reshape(3, 3).tolist()
+    """The grid of a 3D image, or of each volume of a 4D one."""
+    x, y, z = image.GetSize()[:3]
+    n = image.GetDimension()
+    rows = np.asarray(image.GetDirection()).reshape(n, n)[:3, :3].tolist()
     try:
-        return Geometry((z, y, x), image.GetSpacing(), image.GetOrigin(), tuple(tuple(row) for row in rows))  # type: ignore[arg-type]
+        return Geometry((z, y, x), image.GetSpacing()[:3], image.GetOrigin()[:3], tuple(tuple(row) for row in rows))  # type: ignore[arg-type]
     except InvalidValueError as error:
         raise InputRefusedError(f"The image's grid is not usable: {error}") from error
 
@@ -215,23 +241,31 @@ def _check_finite(array: npt.NDArray[Any]) -> None:
         )
 
 
-def _check_hu(array: npt.NDArray[Any], settings: ImageSettings) -> None:
+def _doubt_about_hu(array: npt.NDArray[Any], settings: ImageSettings) -> str:
+    """Why the image is no CT in HU; empty where it may be one."""
     low, high = float(array.min()), float(array.max())
     if low == high:
-        raise InputRefusedError(f"The image is empty: every voxel is {low:g}; check the export.")
+        return f"The image is empty: every voxel is {low:g}; check the export."
     if low > settings.highest_air_hu or low < settings.lowest_hu or high > settings.highest_hu:
-        raise InputRefusedError(
+        return (
             f"A CT in HU holds air or fat below {settings.highest_air_hu:g} HU, but this image's values run from {low:g} to "
             f"{high:g}; export the CT in HU, not as a windowed picture, mask or another modality."
         )
+    return ""
 
 
-def _as_integers(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """int16 or int32 where every value is a whole number, also in a float file: integer CT is its own case in features."""
-    if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
+def _as_integers(array: npt.NDArray[Any], keep_floats: bool) -> npt.NDArray[Any]:
+    """The smallest integer type where every value is a whole number: integer CT is its own case in features."""
+    if array.dtype.kind == "f" and (keep_floats or not _is_whole(array)):
         return array
-    fits = array.min() >= np.iinfo(np.int16).min and array.max() <= np.iinfo(np.int16).max
-    return array.astype(np.int16 if fits else np.int32)
+    low, high = array.min(), array.max()
+    fitting = (kind for kind in (np.int16, np.int32) if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+    return array.astype(next(fitting, np.int64), copy=False)
+
+
+def _is_whole(array: npt.NDArray[Any]) -> bool:
+    """Whether every value is a whole number; asked slice by slice, because a copy of a CT is large."""
+    return all(np.array_equal(array[index], np.rint(array[index])) for index in np.ndindex(array.shape[:-2]))
 
 
 def _marked_synthetic(volume: Volume) -> Volume:

@@ -5,24 +5,27 @@ Floats are written with ``repr`` precision (17 significant digits where needed),
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from axilla._version import __version__
 from axilla.errors import InputRefusedError, InvalidValueError
-from axilla.io.files import replacing, write_json
+from axilla.io.files import json_text, replacing
 from axilla.node import Node
 from axilla.table import ID_COLUMNS, NONFINITE, OK, STATUS_COLUMNS, FeatureTable
 
 SCHEMA = 1
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 NODE_COLUMNS = (
     "node_id", "label", "side", "level", "x_mm", "y_mm", "z_mm", "short_axis_mm", "long_axis_mm", "volume_mm3", "mean_hu",
@@ -30,19 +33,35 @@ NODE_COLUMNS = (
 )  # fmt: skip
 
 
-def write_table(frame: pd.DataFrame, path: Path, table: str, *, is_synthetic: bool = False) -> None:
-    """Write a CSV, and beside it ``<name>.csv.json``: schema number, table name, columns, whether the data are synthetic."""
-    with replacing(path) as temporary:
+def write_table(
+    frame: pd.DataFrame, path: Path, table: str, *, is_synthetic: bool = False, provenance: Mapping[str, Any] = _NOTHING
+) -> None:
+    """Write a CSV, and beside it ``<name>.csv.json``: schema number, table name, columns, whether the data are synthetic.
+
+    `provenance` is added to it.
+    """
+    with _with_sidecar(path, _described(frame, table, is_synthetic, provenance)) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
-    sidecar = {
+
+
+def _described(frame: pd.DataFrame, table: str, is_synthetic: bool, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "schema": SCHEMA,
         "table": table,
         "columns": [str(column) for column in frame.columns],
         "rows": len(frame),
         "is_synthetic": is_synthetic,
         "axilla": __version__,
+        **provenance,
     }
-    write_json(path.with_name(path.name + ".json"), sidecar)
+
+
+@contextlib.contextmanager
+def _with_sidecar(path: Path, content: Mapping[str, Any]) -> Iterator[Path]:
+    """Yield a temporary path for a table; the table and its sidecar appear together, or neither does."""
+    with replacing(path) as temporary, replacing(_sidecar_path(path)) as beside:
+        yield temporary
+        beside.write_text(json_text(content), encoding="utf-8", newline="\n")
 
 
 def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
@@ -114,14 +133,23 @@ def read_nodes(path: Path) -> pd.DataFrame:
     return read_table(path, required=NODE_COLUMNS)
 
 
-def write_features(table: FeatureTable, path: Path, *, is_synthetic: bool = False) -> None:
-    """Write a feature table as CSV with sidecar, or as Parquet when the name ends in ``.parquet``."""
+def write_features(
+    table: FeatureTable, path: Path, *, is_synthetic: bool = False, provenance: Mapping[str, Any] = _NOTHING
+) -> None:
+    """Write a feature table as CSV, or as Parquet when the name ends in ``.parquet``.
+
+    `provenance` (settings, versions, hashes, remarks) goes into the sidecar, which a Parquet file has only for its sake.
+    """
     if path.suffix.lower() != ".parquet":
-        write_table(table.frame, path, "features", is_synthetic=is_synthetic)
+        write_table(table.frame, path, "features", is_synthetic=is_synthetic, provenance=provenance)
         return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     metadata = {"axilla.schema": str(SCHEMA), "axilla.version": __version__, "axilla.is_synthetic": str(is_synthetic).lower()}
     arrow = pa.Table.from_pandas(table.frame, preserve_index=False).replace_schema_metadata(metadata)
-    with replacing(path) as temporary:
+    described = _described(table.frame, "features", is_synthetic, provenance)
+    with _with_sidecar(path, described) if provenance else replacing(path) as temporary:
         pq.write_table(arrow, temporary)
 
 
@@ -136,6 +164,9 @@ def read_features(path: Path) -> FeatureTable:
     if not path.is_file():
         raise InputRefusedError(f"There is no feature table at {path}.")
     if path.suffix.lower() == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         try:
             frame = pq.read_table(path).to_pandas()
         except pa.ArrowInvalid as error:
@@ -157,6 +188,8 @@ def read_features(path: Path) -> FeatureTable:
 def is_synthetic_table(path: Path) -> bool:
     """Whether a table written by axilla says it holds synthetic data (sidecar or Parquet metadata); others are taken as real."""
     if path.suffix.lower() == ".parquet":
+        import pyarrow.parquet as pq
+
         return (pq.read_schema(path).metadata or {}).get(b"axilla.is_synthetic") == b"true"
     return bool(_sidecar(path).get("is_synthetic"))
 
@@ -169,7 +202,7 @@ def _sidecar(path: Path) -> dict[str, object]:
     InputRefusedError
         If it is damaged: whether the data are synthetic would be unknown.
     """
-    sidecar = path.with_name(path.name + ".json")
+    sidecar = _sidecar_path(path)
     if not sidecar.is_file():
         return {}
     try:
@@ -181,6 +214,10 @@ def _sidecar(path: Path) -> dict[str, object]:
     if not isinstance(content, dict) or "schema" not in content:
         raise InputRefusedError(f"{sidecar.name} names no schema; restore it, or remove it if the table is not axilla's.")
     return content
+
+
+def _sidecar_path(path: Path) -> Path:
+    return path.with_name(path.name + ".json")
 
 
 def _is_axilla(frame: pd.DataFrame) -> bool:

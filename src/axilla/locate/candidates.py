@@ -15,7 +15,7 @@ from axilla.locate.hypotheses import Hypothesis, hypotheses
 from axilla.locate.likeness import NodeModel, node_model
 from axilla.locate.outline import at_half_density, with_hilum
 from axilla.locate.partition import partitions
-from axilla.locate.score import Score, crescent_score, node_score
+from axilla.locate.score import CRESCENT_EVIDENCE, Score, crescent, crescent_evidence, node_score
 from axilla.locate.settings import LocateSettings
 from axilla.locate.star import Star, stars
 from axilla.locate.tissue import Tissue, find_tissue
@@ -102,12 +102,15 @@ class _Judged:
 
 
 def _judged(group: Measured, model: NodeModel, settings: LocateSettings) -> Iterator[_Judged]:
-    """Those that reach the settings' score, each with the better of two: the fitted model's, and the crescent's."""
-    for item, row, likeness in zip(group.items, group.values, model.probability(group.values), strict=True):
+    """Those that reach the settings' score."""
+    for item, row, log_odds in zip(group.items, group.values, model.log_odds(group.values).tolist(), strict=True):
         values = dict(zip(NAMES, row.tolist(), strict=True))
-        best = max(node_score(float(likeness), values), crescent_score(item, values), key=lambda score: score.value)
-        if best.value >= settings.min_score:
-            yield _Judged(item, best, values, model.evidence(row))
+        if node_score(log_odds + CRESCENT_EVIDENCE, 0.0, values).value < settings.min_score:
+            continue
+        look = crescent(item, values)
+        score = node_score(log_odds, look, values)
+        if score.value >= settings.min_score:
+            yield _Judged(item, score, values, {**model.evidence(row), "crescent": crescent_evidence(look)})
 
 
 def _place(offset: TripleInt, mask: BoolArray) -> SlicesZYX:

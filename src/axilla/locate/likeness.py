@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from axilla.errors import InvalidValueError
+from axilla.kernels.trees import sum_of_leaves
 from axilla.locate.features import GROUPS, NAMES
 from axilla.volume import FloatArray
 
@@ -37,23 +38,16 @@ class NodeModel:
     """
 
     intercept: float
-    feature: npt.NDArray[np.intp]
+    feature: npt.NDArray[np.int64]
     threshold: FloatArray
-    left: npt.NDArray[np.intp]
-    right: npt.NDArray[np.intp]
+    left: npt.NDArray[np.int64]
+    right: npt.NDArray[np.int64]
     value: FloatArray
 
-    def probability(self, values: FloatArray) -> FloatArray:
-        """0-1 for each row of measurements, ``(n, len(NAMES))`` in, ``(n,)`` out."""
-        log_odds = np.full(len(values), self.intercept)
-        rows = np.arange(len(values))
-        for tree in range(len(self.feature)):
-            at = np.zeros(len(values), dtype=np.intp)
-            while (open_rows := self.feature[tree, at] >= 0).any():
-                left = values[rows, self.feature[tree, at]] <= self.threshold[tree, at]
-                at = np.where(open_rows, np.where(left, self.left[tree, at], self.right[tree, at]), at)
-            log_odds += self.value[tree, at]
-        return np.asarray(1 / (1 + np.exp(-log_odds)))
+    def log_odds(self, values: FloatArray) -> FloatArray:
+        """Of being a node, for each row of measurements: ``(n, len(NAMES))`` in, ``(n,)`` out."""
+        tables = (self.feature, self.threshold, self.left, self.right, self.value)
+        return self.intercept + sum_of_leaves(np.ascontiguousarray(values), *tables)
 
     def evidence(self, row: FloatArray) -> dict[str, float]:
         """Log odds that each group of measurements adds or takes; with the intercept they sum to the answer.
@@ -96,6 +90,6 @@ def parse_model(text: str) -> NodeModel:
         return np.array([tree[key] + [fill] * (n - len(tree[key])) for tree in data["trees"]], dtype=np.float64)
 
     return NodeModel(
-        float(data["intercept"]), column[table("feature", -1).astype(np.intp) + 1], table("threshold", 0.0),
-        table("left", 0).astype(np.intp), table("right", 0).astype(np.intp), table("value", 0.0),
+        float(data["intercept"]), column[table("feature", -1).astype(np.int64) + 1], table("threshold", 0.0),
+        table("left", 0).astype(np.int64), table("right", 0).astype(np.int64), table("value", 0.0),
     )  # fmt: skip

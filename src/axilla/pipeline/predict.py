@@ -1,4 +1,4 @@
-"""``axilla locate``, ``extract`` and ``predict``: one CT, from its files to the files made of it."""
+"""``axilla locate`` and ``predict``: one CT, from its files to the files made of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from axilla.atlas import Atlas
 from axilla.detectors import BUILT_IN, BuiltInDetector, Detector, Provenance
 from axilla.errors import InputRefusedError, UsageError
 from axilla.figures import contact_sheet, node_picture, overview
-from axilla.io import CTReading, read_ct
+from axilla.io import CTReading
 from axilla.io.detectors import MASK_NAME, ExternalSettings, MaskDetector, detector_from
 from axilla.io.exchange import read_mask
 from axilla.io.files import check_can_write, filling, write_bytes, write_json, write_text
@@ -25,6 +25,7 @@ from axilla.model import Model, PatientRule, apply_patient_rule, model_to_dict, 
 from axilla.node import SIDES
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
+from axilla.pipeline._versions import versions
 from axilla.pipeline.case import (
     Located,
     build,
@@ -35,14 +36,11 @@ from axilla.pipeline.case import (
     write_located,
     write_measured,
 )
-from axilla.pipeline.reporting import versions
+from axilla.pipeline.extraction import PSEUDONYM, read_one_ct
 from axilla.pipeline.settings import CaseSettings, plain_settings
 from axilla.report import PredictionReport, render_prediction
 from axilla.table import FeatureTable
 from axilla.volume import Volume
-
-PSEUDONYM = "P0001"
-"""The patient of a single CT; its own identifiers never enter a result."""
 
 DETECTOR_FILE, CONTACT_SHEET_FILE = "detector.json", "contact_sheet.jpg"
 
@@ -83,7 +81,7 @@ def locate_ct(
     if (out / "predictions.csv").exists():
         raise InputRefusedError(f"{out} holds predictions, which would then be of other nodes; give another folder.")
     check_can_write(out, folder=True)
-    reading = _read(ct, series_uid, progress)
+    reading = read_one_ct(ct, series_uid, progress)
     located = _locate(reading.volume, finder, settings, progress)
     atlas = build(located, settings, progress)
     has_sheet = with_contact_sheet and bool(located.nodes)
@@ -100,48 +98,6 @@ def locate_ct(
         "contact_sheet": str(out / CONTACT_SHEET_FILE) if has_sheet else None,
     }
     return Outcome(result, (*_located_lines(located, reading), f"written to {out}"))
-
-
-def extract_features(
-    ct: Path,
-    mask: Path,
-    out: Path,
-    *,
-    patient_id: str = PSEUDONYM,
-    resample_mask: bool = False,
-    series_uid: str | None = None,
-    settings: CaseSettings | None = None,
-    progress: Progress = silent,
-) -> Outcome:
-    """Measure every label of a mask and write the feature table.
-
-    Raises
-    ------
-    InputRefusedError
-        If the CT or the mask cannot be used, or the mask is empty.
-    UsageError
-        If the name of `out` says no format that can be written.
-    """
-    settings = settings or CaseSettings()
-    if out.suffix.lower() not in (".csv", ".parquet"):
-        raise UsageError(f"The feature table's name must end in .csv or .parquet, not {out.name!r}.")
-    check_can_write(out)
-    volume = _read(ct, series_uid, progress).volume
-    reading = read_mask(mask, volume.geometry, resample=resample_mask)
-    if not any(segment.n_voxels for segment in reading.segmentation.segments):
-        raise InputRefusedError("The mask has no voxel in any label, so there is nothing to measure; draw the nodes first.")
-    located = Located(volume, reading.segmentation, (), {}, {}, (*volume.warnings, *reading.notes))
-    table = measure(located, settings, patient_id, progress)
-    write_measured(table, located, out)
-    counts = table.frame["feature_status"].value_counts().to_dict()
-    result = {"features": str(out), "rows": len(table), "status": counts, "warnings": list(located.warnings)}
-    not_ok = table.frame[table.frame["reason"] != ""]
-    lines = (
-        f"{len(table)} labels, {counts.get('ok', 0)} measured: {out}",
-        *(f"{node}: {reason}" for node, reason in zip(not_ok["node_id"], not_ok["reason"], strict=True)),
-        *(f"warning: {sentence}" for sentence in located.warnings),
-    )
-    return Outcome(result, lines)
 
 
 def predict_ct(
@@ -169,7 +125,7 @@ def predict_ct(
     finder = detector.detector(settings)
     check_can_write(out, folder=True)
     model = read_model(model_path)
-    reading = _read(ct, series_uid, progress)
+    reading = read_one_ct(ct, series_uid, progress)
     volume = reading.volume
     provenance = finder.provenance
     if mask is None:
@@ -298,13 +254,6 @@ def _prediction_outcome(
         f"report: {out / 'report.html'}",
     ]
     return Outcome(result, tuple(lines))
-
-
-def _read(ct: Path, series_uid: str | None, progress: Progress) -> CTReading:
-    progress("read CT", 0, 1)
-    reading = read_ct(ct, series_uid)
-    progress("read CT", 1, 1)
-    return reading
 
 
 def _located_result(located: Located, reading: CTReading, out: Path, provenance: Provenance) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from axilla._version import __version__
 from axilla.cohort import Cohort, Patient
 from axilla.evaluate import Evaluation
 from axilla.figures import (
@@ -31,12 +29,12 @@ from axilla.io.files import write_bytes, write_text
 from axilla.io.study import StudyFolder
 from axilla.model import Model, model_to_dict
 from axilla.pipeline._baseline import baseline_table
+from axilla.pipeline._versions import versions
 from axilla.pipeline.pictures import read_pictures
 from axilla.pipeline.settings import StudySettings, plain_settings
 from axilla.report import PatientEntry, StudyReport, render_study
 from axilla.table import FeatureTable
 
-REPORTED_PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "SimpleITK", "pydicom", "pandas")
 OVERVIEW = "overview"
 ROLES = ("training", "validation", "cN0")
 
@@ -66,11 +64,6 @@ class StudyResults:
     def finished(self) -> tuple[Patient, ...]:
         """Included patients whose CT was finished."""
         return tuple(patient for patient in self.cohort.patients if patient.patient_id not in self.failed)
-
-
-def versions() -> dict[str, str]:
-    """Version of axilla and of the libraries results depend on."""
-    return {"axilla": __version__, **{name: importlib.metadata.version(name) for name in REPORTED_PACKAGES}}
 
 
 def write_study_report(folder: StudyFolder, results: StudyResults) -> None:

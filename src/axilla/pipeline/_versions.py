@@ -1,0 +1,15 @@
+"""What a result was made with."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Sequence
+
+from axilla._version import __version__
+
+REPORTED_PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "SimpleITK", "pydicom", "pandas")
+
+
+def versions(packages: Sequence[str] = REPORTED_PACKAGES) -> dict[str, str]:
+    """Version of axilla and of the libraries results depend on."""
+    return {"axilla": __version__, **{name: importlib.metadata.version(name) for name in packages}}
