@@ -12,7 +12,7 @@ from numba import njit
 @njit(cache=True, nogil=True)
 def discretize(
     values: npt.NDArray[np.float64], edges: npt.NDArray[np.float64], mask: npt.NDArray[np.bool_], margin: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Gray levels of a region, ranked.
 
     Parameters
@@ -36,7 +36,7 @@ def discretize(
         Voxels of each.
     """
     nz, ny, nx = mask.shape
-    ranks = np.zeros((nz + 2 * margin, ny + 2 * margin, nx + 2 * margin), np.int64)
+    ranks = np.zeros((nz + 2 * margin, ny + 2 * margin, nx + 2 * margin), np.int32)
     bins, occurrences = np.empty(len(values), np.int64), np.zeros(len(edges), np.int64)
     width = edges[1] - edges[0] if len(edges) > 1 else 1.0
     for n, value in enumerate(values):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -41,19 +43,25 @@ def sample_mask(
     """
     nx, ny, nz = n_new
     inside, index_xyz = np.zeros((nz, ny, nx), np.bool_), np.empty((nx * ny * nz, 3))
-    start, end, here = np.empty(3), np.empty(3), np.empty(3)
+    start, end = np.empty(3), np.empty(3)
     n = 0
     for z in range(nz):
         for y in range(ny):
             _position(0, y, z, to_point, to_index, start)
             _position(nx, y, z, to_point, to_index, end)
+            if _passes_by(mask, mask_start, start, end):
+                continue
             for x in range(nx):
                 alpha = x / float(nx)
-                for axis in range(3):
-                    here[axis] = start[axis] + alpha * (end[axis] - start[axis])
-                if _is_inside(mask, mask_start, size, here):
+                at_x = start[0] + alpha * (end[0] - start[0])
+                at_y = start[1] + alpha * (end[1] - start[1])
+                at_z = start[2] + alpha * (end[2] - start[2])
+                near_x = _nearest(at_x, size[0], mask_start[0], mask.shape[2])
+                near_y = _nearest(at_y, size[1], mask_start[1], mask.shape[1])
+                near_z = _nearest(at_z, size[2], mask_start[2], mask.shape[0])
+                if near_x >= 0 and near_y >= 0 and near_z >= 0 and mask[near_z, near_y, near_x]:
                     inside[z, y, x] = True
-                    index_xyz[n] = here
+                    index_xyz[n, 0], index_xyz[n, 1], index_xyz[n, 2] = at_x, at_y, at_z
                     n += 1
     return inside, index_xyz[:n].copy()
 
@@ -80,21 +88,25 @@ def _position(
 
 
 @njit(cache=True, nogil=True)
-def _is_inside(
+def _passes_by(
     mask: npt.NDArray[np.bool_],
     mask_start: npt.NDArray[np.int64],
-    size: npt.NDArray[np.int64],
-    index_xyz: npt.NDArray[np.float64],
+    start: npt.NDArray[np.float64],
+    end: npt.NDArray[np.float64],
 ) -> bool:
-    """The mask at the voxel nearest to an index.
-
-    ITK rounds x as floor((2x + 1/2) rounded half-even / 2): unlike floor(x + 1/2), right for the number just below 1/2.
-    """
-    x, y, z = 0, 0, 0
+    """Whether a line stays more than half a voxel away from the mask's box."""
     for axis in range(3):
-        value = index_xyz[axis]
-        nearest = (round(value + value + 0.5) >> 1) - mask_start[axis]
-        if not -0.5 <= value < size[axis] - 0.5 or not 0 <= nearest < mask.shape[2 - axis]:
-            return False
-        x, y, z = y, z, nearest
-    return bool(mask[z, y, x])
+        low, high = mask_start[axis] - 1.0, mask_start[axis] + mask.shape[2 - axis]
+        if max(start[axis], end[axis]) < low or min(start[axis], end[axis]) > high:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _nearest(place: float, size: int, start: int, n: int) -> int:
+    """Place in a box ``start .. start + n`` of the voxel nearest to a continuous index; halves go up; -1 outside."""
+    below = math.floor(place)
+    nearest = int(below) + (place - below >= 0.5)
+    if -0.5 <= place < size - 0.5 and start <= nearest < start + n:
+        return int(nearest - start)
+    return -1

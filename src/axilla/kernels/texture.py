@@ -24,7 +24,7 @@ N_UNIT_STEPS = 13
 
 @njit(cache=True, nogil=True)
 def texture_cells(
-    ranks: npt.NDArray[np.int64],
+    ranks: npt.NDArray[np.int32],
     levels: npt.NDArray[np.float64],
     steps: npt.NDArray[np.int64],
     unit_steps: npt.NDArray[np.int64],
@@ -73,16 +73,17 @@ def texture_cells(
     dependences = _no_cells(1, min(n_levels * (2 * n_steps + 1), n_voxels))
     differences = np.zeros((n_levels, 3))
     pair_row = np.zeros((n_steps, n_levels + 1), np.int64)
-    run_row = np.zeros((N_UNIT_STEPS, longest + 1), np.int64)
+    run_row = np.zeros((N_UNIT_STEPS, longest + 2), np.int64)
     zone_row = np.zeros((1, n_voxels + 1), np.int64)
     dependence_row = np.zeros((1, 2 * n_steps + 2), np.int64)
-    parent = np.arange(len(flat))
+    parent, place = np.arange(len(flat)).astype(np.int32), np.zeros(len(flat), np.int32)
     has_line = np.zeros(N_UNIT_STEPS, np.bool_)
     for rank in range(1, n_levels + 1):
         group = voxels[first[rank - 1] : first[rank]]
         differences[rank - 1, 0] = len(group)
         differences[rank - 1, 1:] = _neighborhoods(flat, levels, offsets, alpha, is_symmetrical, group, pair_row, dependence_row)
-        _runs(flat, unit_offsets, group, run_row, parent, has_line)
+        _runs(flat, unit_offsets, group, place, run_row, has_line)
+        _join(flat, unit_offsets, group, parent)
         largest = _zone_sizes(parent, group, zone_row)
         _flush(pair_row, rank - 1, n_levels, pairs)
         _flush(run_row, rank - 1, longest, runs)
@@ -101,7 +102,7 @@ def _no_cells(n_matrices: int, capacity: int) -> Cells:
 
 
 @njit(cache=True, nogil=True)
-def _by_rank(flat: npt.NDArray[np.int64], n_levels: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _by_rank(flat: npt.NDArray[np.int32], n_levels: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Indices of the voxels, rank by rank and ascending in each, and where each rank begins."""
     first = np.zeros(n_levels + 1, np.int64)
     for rank in flat:
@@ -119,7 +120,7 @@ def _by_rank(flat: npt.NDArray[np.int64], n_levels: int) -> tuple[npt.NDArray[np
 
 @njit(cache=True, nogil=True)
 def _neighborhoods(
-    flat: npt.NDArray[np.int64],
+    flat: npt.NDArray[np.int32],
     levels: npt.NDArray[np.float64],
     offsets: npt.NDArray[np.int64],
     alpha: float,
@@ -155,33 +156,48 @@ def _neighborhoods(
 
 @njit(cache=True, nogil=True)
 def _runs(
-    flat: npt.NDArray[np.int64],
+    flat: npt.NDArray[np.int32],
     offsets: npt.NDArray[np.int64],
     group: npt.NDArray[np.int64],
+    place: npt.NDArray[np.int32],
     run_row: npt.NDArray[np.int64],
-    parent: npt.NDArray[np.int64],
     has_line: npt.NDArray[np.bool_],
 ) -> None:
-    """Count the runs of one level's voxels, and join neighbors of one level to zones."""
-    for voxel in group:
-        rank = flat[voxel]
-        for step, offset in enumerate(offsets):
+    """Count the runs of one level's voxels.
+
+    `place` is scratch: a voxel's place in its run. There are as many runs of at least n voxels as voxels at place n.
+    """
+    rank = flat[group[0]]
+    for step, offset in enumerate(offsets):
+        row, is_beside = run_row[step], False
+        for voxel in group:
             before = flat[voxel - offset]
-            if before:
-                has_line[step] = True
-            if before == rank:
-                a, b = _root(parent, voxel), _root(parent, voxel - offset)
-                parent[max(a, b)] = min(a, b)
-            else:
-                length, end = 1, voxel + offset
-                while flat[end] == rank:
-                    length += 1
-                    end += offset
-                run_row[step, length] += 1
+            is_beside |= before > 0
+            here = (before == rank) * place[voxel - offset] + 1
+            place[voxel] = here
+            row[here] += 1
+        has_line[step] |= is_beside
+        for length in range(1, len(row) - 1):
+            row[length] -= row[length + 1]
 
 
 @njit(cache=True, nogil=True)
-def _root(parent: npt.NDArray[np.int64], voxel: int) -> int:
+def _join(
+    flat: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], group: npt.NDArray[np.int64], parent: npt.NDArray[np.int32]
+) -> None:
+    """Join neighbors of one level to zones, each known by its first voxel (union-find)."""
+    for voxel in group:
+        rank, root = flat[voxel], voxel
+        for offset in offsets:
+            if (flat[voxel - offset] == rank) & (parent[voxel - offset] != root):
+                other = _root(parent, voxel - offset)
+                root, other = min(root, other), max(root, other)
+                parent[other] = root
+        parent[voxel] = root
+
+
+@njit(cache=True, nogil=True)
+def _root(parent: npt.NDArray[np.int32], voxel: int) -> int:
     while parent[voxel] != voxel:
         parent[voxel] = parent[parent[voxel]]
         voxel = parent[voxel]
@@ -189,7 +205,7 @@ def _root(parent: npt.NDArray[np.int64], voxel: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _zone_sizes(parent: npt.NDArray[np.int64], group: npt.NDArray[np.int64], zone_row: npt.NDArray[np.int64]) -> int:
+def _zone_sizes(parent: npt.NDArray[np.int32], group: npt.NDArray[np.int64], zone_row: npt.NDArray[np.int64]) -> int:
     """Count one level's zones by size; the largest size."""
     roots = np.empty(len(group), np.int64)
     for k, voxel in enumerate(group):
@@ -220,7 +236,7 @@ def _flush(rows: npt.NDArray[np.int64], rank: int, last: int, cells: Cells) -> N
 
 
 @njit(cache=True, nogil=True)
-def _line_has_two(ranks: npt.NDArray[np.int64], voxels: npt.NDArray[np.int64], step: npt.NDArray[np.int64]) -> bool:
+def _line_has_two(ranks: npt.NDArray[np.int32], voxels: npt.NDArray[np.int64], step: npt.NDArray[np.int64]) -> bool:
     """Whether some line along a step holds two voxels of the region, however far apart."""
     nz, ny, nx = ranks.shape
     for voxel in voxels:
