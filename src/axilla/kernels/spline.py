@@ -45,10 +45,10 @@ def spline_coefficients(
     ndarray, shape high - low
     """
     nz, ny, nx = array.shape
+    n_z, n_y, n_x = high[0] - low[0], high[1] - low[1], high[2] - low[2]
     first, last = max(low[0] - margin, 0), min(high[0] + margin, nz)
-    planes = np.empty((last - first, (high[1] - low[1]) * (high[2] - low[2])))
-    rows = np.empty((high[1] - low[1] + 2 * margin, high[2] - low[2]))
-    lanes = np.empty((high[2] - low[2] + 2 * margin, _LANES))
+    planes = np.empty((last - first, n_y * n_x))
+    rows, lanes = np.empty((n_y + 2 * margin, n_x)), np.empty((n_x + 2 * margin, _LANES))
     for z in range(first, last):
         reach = margin - max(low[0] - z, z - high[0] + 1, 0)
         y0, y1 = max(low[1] - reach, 0), min(high[1] + reach, ny)
@@ -59,27 +59,34 @@ def spline_coefficients(
             for lane in range(stop - y):
                 for x in range(x0, x1):
                     lanes[x - x0, lane] = array[z, y + lane, x]
-            _filter(lanes[: x1 - x0])
+            _filter(lanes, x1 - x0)
             for lane in range(stop - y):
-                for x in range(low[2], high[2]):
-                    rows[y + lane - y0, x - low[2]] = lanes[x - x0, lane]
-        _filter(rows[: y1 - y0])
-        planes[z - first] = rows[low[1] - y0 : high[1] - y0].ravel()
-    _filter(planes)
-    return planes[low[0] - first : high[0] - first].copy().reshape(high[0] - low[0], high[1] - low[1], high[2] - low[2])
+                for x in range(n_x):
+                    rows[y + lane - y0, x] = lanes[low[2] + x - x0, lane]
+        _filter(rows, y1 - y0)
+        for y in range(n_y):
+            for x in range(n_x):
+                planes[z - first, y * n_x + x] = rows[low[1] + y - y0, x]
+    _filter(planes, last - first)
+    box = np.empty((n_z, n_y, n_x))
+    for z in range(n_z):
+        for y in range(n_y):
+            for x in range(n_x):
+                box[z, y, x] = planes[low[0] + z - first, y * n_x + x]
+    return box
 
 
 @njit(cache=True, nogil=True)
-def _filter(lines: npt.NDArray[np.float64]) -> None:
-    """Turn samples ``(n, n_lines)`` along axis 0 into coefficients, in place; mirrored at both ends."""
-    n, n_lines = lines.shape
+def _filter(lines: npt.NDArray[np.float64], n: int) -> None:
+    """Turn the first n samples of lines along axis 0 into coefficients, in place; mirrored at both ends."""
+    n_lines = lines.shape[1]
     if n == 1:
         return
     for k in range(n):
         for line in range(n_lines):
             lines[k, line] *= GAIN
     for line in range(n_lines):
-        lines[0, line] = _first_causal(lines[:, line])
+        lines[0, line] = _first_causal(lines, line, n)
     for k in range(1, n):
         for line in range(n_lines):
             lines[k, line] += POLE * lines[k - 1, line]
@@ -91,19 +98,19 @@ def _filter(lines: npt.NDArray[np.float64]) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _first_causal(line: npt.NDArray[np.float64]) -> float:
+def _first_causal(lines: npt.NDArray[np.float64], line: int, n: int) -> float:
     """The first value of the causal recursion; of a short line the mirror image at its far end counts too."""
-    n, power, total = len(line), POLE, line[0]
+    power, total = POLE, lines[0, line]
     if n > HORIZON:
         for k in range(1, HORIZON):
-            total += power * line[k]
+            total += power * lines[k, line]
             power *= POLE
         return float(total)
     mirrored = POLE ** (n - 1.0)
-    total += mirrored * line[n - 1]
+    total += mirrored * lines[n - 1, line]
     mirrored *= mirrored * (1.0 / POLE)
     for k in range(1, n - 1):
-        total += (power + mirrored) * line[k]
+        total += (power + mirrored) * lines[k, line]
         power *= POLE
         mirrored *= 1.0 / POLE
     return float(total / (1.0 - power * power))

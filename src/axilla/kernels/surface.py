@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -75,44 +77,47 @@ def squared_diameters(padded: npt.NDArray[np.bool_], half_zyx: npt.NDArray[np.fl
     ndarray, shape (4,)
         Over all pairs; over those of equal z, of equal y, of equal x. 0 where there is no pair.
     """
-    along_x, along_y = _row_ends(padded)
+    by_z, by_y, by_x = _row_ends(padded)
     out = np.empty(4)
-    out[1] = _in_planes(along_x, half_zyx[1], half_zyx[2])
-    out[2] = _in_planes(along_x.transpose(1, 0, 2), half_zyx[0], half_zyx[2])
-    out[3] = _in_planes(along_y.transpose(1, 0, 2), half_zyx[0], half_zyx[1])
-    out[0] = _over_all(along_x, half_zyx, out[1:].max())
+    out[1] = _in_planes(by_z, half_zyx[1], half_zyx[2])
+    out[2] = _in_planes(by_y, half_zyx[0], half_zyx[2])
+    out[3] = _in_planes(by_x, half_zyx[0], half_zyx[1])
+    out[0] = _over_all(by_z, half_zyx, max(out[1], out[2], out[3]))
     return out
 
 
 @njit(cache=True, nogil=True)
-def _row_ends(padded: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """First and last vertex of every row: along x ``(2 nz, 2 ny, 2)``, along y ``(2 nz, 2 nx, 2)``; -1 where there is none.
+def _row_ends(
+    padded: npt.NDArray[np.bool_],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """First and last vertex of every row of a plane: rows along x by (z, y) and by (y, z), rows along y by (x, z).
 
-    Of the vertices in a row only its ends can be farthest from another.
+    -1 where there is none. Of the vertices in a row only its ends can be farthest from another.
     """
     nz, ny, nx = padded.shape
-    along_x, along_y = np.full((2 * nz, 2 * ny, 2), -1), np.full((2 * nz, 2 * nx, 2), -1)
+    by_z, by_y, by_x = np.full((2 * nz, 2 * ny, 2), -1), np.full((2 * ny, 2 * nz, 2), -1), np.full((2 * nx, 2 * nz, 2), -1)
     for z in range(nz - 1):
         for y in range(ny - 1):
             for x in range(nx - 1):
                 here = padded[z, y, x]
                 if here != padded[z + 1, y, x]:
-                    _widen(along_x[2 * z + 1, 2 * y], 2 * x)
-                    _widen(along_y[2 * z + 1, 2 * x], 2 * y)
+                    _widen(by_z, by_y, by_x, 2 * z + 1, 2 * y, 2 * x)
                 if here != padded[z, y + 1, x]:
-                    _widen(along_x[2 * z, 2 * y + 1], 2 * x)
-                    _widen(along_y[2 * z, 2 * x], 2 * y + 1)
+                    _widen(by_z, by_y, by_x, 2 * z, 2 * y + 1, 2 * x)
                 if here != padded[z, y, x + 1]:
-                    _widen(along_x[2 * z, 2 * y], 2 * x + 1)
-                    _widen(along_y[2 * z, 2 * x + 1], 2 * y)
-    return along_x, along_y
+                    _widen(by_z, by_y, by_x, 2 * z, 2 * y, 2 * x + 1)
+    return by_z, by_y, by_x
 
 
 @njit(cache=True, nogil=True)
-def _widen(ends: npt.NDArray[np.int64], place: int) -> None:
-    if ends[0] < 0 or place < ends[0]:
-        ends[0] = place
-    ends[1] = max(ends[1], place)
+def _widen(by_z: npt.NDArray[np.int64], by_y: npt.NDArray[np.int64], by_x: npt.NDArray[np.int64], z: int, y: int, x: int) -> None:
+    """Let the rows through a vertex reach it; vertices come in ascending order of y and x within each row."""
+    if by_z[z, y, 0] < 0:
+        by_z[z, y, 0] = by_y[y, z, 0] = x
+    by_z[z, y, 1] = by_y[y, z, 1] = x
+    if by_x[x, z, 0] < 0:
+        by_x[x, z, 0] = y
+    by_x[x, z, 1] = y
 
 
 @njit(cache=True, nogil=True)
@@ -120,19 +125,25 @@ def _in_planes(ends: npt.NDArray[np.int64], half_across: float, half_along: floa
     """Square of the largest distance within a plane; rows ``(planes, rows, 2)``."""
     best = 0.0
     for plane in range(len(ends)):
-        rows = np.flatnonzero(ends[plane, :, 0] >= 0)
-        if not len(rows):
-            continue
-        extent = (ends[plane, :, 1].max() - ends[plane, rows, 0].min()) * half_along
-        for a in range(len(rows)):
-            low, high = ends[plane, rows[a], 0], ends[plane, rows[a], 1]
-            for b in range(len(rows) - 1, a - 1, -1):
-                across = (rows[b] - rows[a]) * half_across
+        low, high = ends.shape[1] + 10**6, -1
+        for row in range(ends.shape[1]):
+            if ends[plane, row, 0] >= 0:
+                low, high = min(low, ends[plane, row, 0]), max(high, ends[plane, row, 1])
+        extent = (high - low) * half_along
+        for a in range(ends.shape[1]):
+            if ends[plane, a, 0] < 0:
+                continue
+            for b in range(ends.shape[1] - 1, a - 1, -1):
+                across = (b - a) * half_across
                 if across * across + extent * extent <= best:
                     break
-                along = max(high - ends[plane, rows[b], 0], ends[plane, rows[b], 1] - low) * half_along
-                best = max(best, across * across + along * along)
+                if ends[plane, b, 0] >= 0:
+                    along = max(ends[plane, a, 1] - ends[plane, b, 0], ends[plane, b, 1] - ends[plane, a, 0]) * half_along
+                    best = max(best, across * across + along * along)
     return best
+
+
+N_SHELLS = 1024
 
 
 @njit(cache=True, nogil=True)
@@ -142,30 +153,58 @@ def _over_all(ends: npt.NDArray[np.int64], half_zyx: npt.NDArray[np.float64], be
     Points are taken from the farthest from the middle inward: two points are no farther apart than the sum of their distances
     from it.
     """
-    rows = np.argwhere(ends[:, :, 0] >= 0)
-    points, radii = np.empty((2 * len(rows), 3)), np.empty(2 * len(rows))
-    for k in range(len(rows)):
-        for end in range(2):
-            points[2 * k + end, 0] = rows[k, 0] * half_zyx[0]
-            points[2 * k + end, 1] = rows[k, 1] * half_zyx[1]
-            points[2 * k + end, 2] = ends[rows[k, 0], rows[k, 1], end] * half_zyx[2]
-    for axis in range(3):
-        points[:, axis] -= (points[:, axis].min() + points[:, axis].max()) / 2
-    for k in range(len(points)):
-        radii[k] = np.sqrt(points[k, 0] ** 2 + points[k, 1] ** 2 + points[k, 2] ** 2)
-    order = np.argsort(-radii)
-    reach = np.sqrt(best)
-    for a in range(len(order)):
-        i = order[a]
-        if radii[i] + radii[order[0]] <= reach:
+    points, radii = _outer_first(ends, half_zyx)
+    reach = math.sqrt(best)
+    for a in range(len(points)):
+        if radii[a] + radii[0] <= reach:
             break
         for b in range(a):
-            j = order[b]
-            if radii[i] + radii[j] <= reach:
+            if radii[a] + radii[b] <= reach:
                 break
-            z, y, x = points[i, 0] - points[j, 0], points[i, 1] - points[j, 1], points[i, 2] - points[j, 2]
+            z, y, x = points[a, 0] - points[b, 0], points[a, 1] - points[b, 1], points[a, 2] - points[b, 2]
             squared = z * z + y * y + x * x
             if squared > best:
                 best = squared
-                reach = np.sqrt(best)
+                reach = math.sqrt(best)
     return best
+
+
+@njit(cache=True, nogil=True)
+def _outer_first(
+    ends: npt.NDArray[np.int64], half_zyx: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The rows' ends ``(n, 3)``, mm, sorted into shells around their middle, and the outer radius of each one's shell."""
+    low, high, n = np.full(3, np.inf), np.full(3, -np.inf), 0
+    for z in range(ends.shape[0]):
+        for y in range(ends.shape[1]):
+            if ends[z, y, 0] >= 0:
+                n += 2
+                low[0], high[0] = min(low[0], z), max(high[0], z)
+                low[1], high[1] = min(low[1], y), max(high[1], y)
+                low[2], high[2] = min(low[2], ends[z, y, 0]), max(high[2], ends[z, y, 1])
+    width = 0.0
+    for axis in range(3):
+        width += ((high[axis] - low[axis]) / 2 * half_zyx[axis]) ** 2
+    width = math.sqrt(width) * 1.000001 / N_SHELLS
+    found, shell, first = np.empty((n, 3)), np.empty(n, np.int64), np.zeros(N_SHELLS + 1, np.int64)
+    n = 0
+    for z in range(ends.shape[0]):
+        for y in range(ends.shape[1]):
+            for end in range(2):
+                if ends[z, y, 0] >= 0:
+                    found[n, 0] = (z - (low[0] + high[0]) / 2) * half_zyx[0]
+                    found[n, 1] = (y - (low[1] + high[1]) / 2) * half_zyx[1]
+                    found[n, 2] = (ends[z, y, end] - (low[2] + high[2]) / 2) * half_zyx[2]
+                    radius = math.sqrt(found[n, 0] ** 2 + found[n, 1] ** 2 + found[n, 2] ** 2)
+                    shell[n] = N_SHELLS - 1 - int(radius / width)
+                    first[shell[n] + 1] += 1
+                    n += 1
+    for k in range(N_SHELLS):
+        first[k + 1] += first[k]
+    points, radii = np.empty((n, 3)), np.empty(n)
+    for k in range(n):
+        place = first[shell[k]]
+        first[shell[k]] += 1
+        points[place, 0], points[place, 1], points[place, 2] = found[k, 0], found[k, 1], found[k, 2]
+        radii[place] = (N_SHELLS - shell[k]) * width
+    return points, radii

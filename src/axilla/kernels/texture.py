@@ -80,11 +80,10 @@ def texture_cells(
     has_line = np.zeros(N_UNIT_STEPS, np.bool_)
     for rank in range(1, n_levels + 1):
         group = voxels[first[rank - 1] : first[rank]]
-        differences[rank - 1, 0] = len(group)
-        differences[rank - 1, 1:] = _neighborhoods(flat, levels, offsets, alpha, is_symmetrical, group, pair_row, dependence_row)
+        _neighborhoods(flat, levels, offsets, alpha, is_symmetrical, group, pair_row, dependence_row, differences[rank - 1])
         _runs(flat, unit_offsets, group, place, run_row, has_line)
         _join(flat, unit_offsets, group, parent)
-        largest = _zone_sizes(parent, group, zone_row)
+        largest = _zone_sizes(parent, group, place, zone_row)
         _flush(pair_row, rank - 1, n_levels, pairs)
         _flush(run_row, rank - 1, longest, runs)
         _flush(zone_row, rank - 1, largest, zones)
@@ -128,9 +127,9 @@ def _neighborhoods(
     group: npt.NDArray[np.int64],
     pair_row: npt.NDArray[np.int64],
     dependence_row: npt.NDArray[np.int64],
-) -> tuple[float, float]:
-    """Count one level's pairs and dependences; how many voxels have neighbors, and how far they are from their mean level."""
-    n_social, distance = 0.0, 0.0
+    difference: npt.NDArray[np.float64],
+) -> None:
+    """Count one level's pairs and dependences, and its row of the differences."""
     for voxel in group:
         level = levels[flat[voxel] - 1]
         n, n_alike, total = 0, 0, 0.0
@@ -148,10 +147,10 @@ def _neighborhoods(
                 total += levels[before - 1]
                 n_alike += abs(levels[before - 1] - level) <= alpha
         dependence_row[0, 1 + n_alike] += 1
+        difference[0] += 1.0
         if n:
-            n_social += 1.0
-            distance += abs(level - total / n)
-    return n_social, distance
+            difference[1] += 1.0
+            difference[2] += abs(level - total / n)
 
 
 @njit(cache=True, nogil=True)
@@ -205,18 +204,19 @@ def _root(parent: npt.NDArray[np.int32], voxel: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _zone_sizes(parent: npt.NDArray[np.int32], group: npt.NDArray[np.int64], zone_row: npt.NDArray[np.int64]) -> int:
-    """Count one level's zones by size; the largest size."""
-    roots = np.empty(len(group), np.int64)
-    for k, voxel in enumerate(group):
-        roots[k] = _root(parent, voxel)
-    roots.sort()
-    largest, start = 0, 0
-    for k in range(1, len(roots) + 1):
-        if k == len(roots) or roots[k] != roots[start]:
-            zone_row[0, k - start] += 1
-            largest = max(largest, k - start)
-            start = k
+def _zone_sizes(
+    parent: npt.NDArray[np.int32], group: npt.NDArray[np.int64], size: npt.NDArray[np.int32], zone_row: npt.NDArray[np.int64]
+) -> int:
+    """Count one level's zones by size; the largest size. `size` is scratch."""
+    for voxel in group:
+        size[voxel] = 0
+    for voxel in group:
+        size[_root(parent, voxel)] += 1
+    largest = 0
+    for voxel in group:
+        if size[voxel]:
+            zone_row[0, size[voxel]] += 1
+            largest = max(largest, size[voxel])
     return largest
 
 
@@ -273,18 +273,29 @@ def pair_sums(
     n_steps, n_levels = len(cells), len(levels)
     sums, q = np.full((n_steps, PAIR_SUMS), np.nan), np.zeros((n_steps, n_levels, n_levels))
     for step in range(n_steps):
-        own = cells[step, : n_cells[step]]
-        total = own[:, 2].sum()
-        if total:
-            p = np.zeros((n_levels, n_levels))
-            for c in range(len(own)):
-                p[own[c, 0], own[c, 1]] = own[c, 2] / total
-            px, py = p.sum(axis=1), p.sum(axis=0)
+        if n_cells[step]:
+            p, px, py = _probabilities(cells[step], n_cells[step], n_levels)
             _moment_sums(p, px, py, levels, sums[step])
             _entropy_sums(p, px, py, sums[step])
             _diagonal_sums(p, levels, sums[step])
             _second_eigenvalue_matrix(p, px, py, q[step])
     return sums, q
+
+
+@njit(cache=True, nogil=True)
+def _probabilities(
+    cells: npt.NDArray[np.int64], n_cells: int, n_levels: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """One step's probabilities, and their row and column sums."""
+    p, px, py, total = np.zeros((n_levels, n_levels)), np.zeros(n_levels), np.zeros(n_levels), 0.0
+    for c in range(n_cells):
+        total += cells[c, 2]
+    for c in range(n_cells):
+        i, j = cells[c, 0], cells[c, 1]
+        p[i, j] = cells[c, 2] / total
+        px[i] += p[i, j]
+        py[j] += p[i, j]
+    return p, px, py
 
 
 @njit(cache=True, nogil=True)
@@ -296,9 +307,12 @@ def _moment_sums(
     sums: npt.NDArray[np.float64],
 ) -> None:
     """Sums 0-10: means, variances, covariance, product, cluster moments 4, 3, 2, energy, maximum."""
-    mean_i, mean_j = (px * levels).sum(), (py * levels).sum()
-    sums[0], sums[1] = mean_i, mean_j
-    sums[2:11] = 0.0
+    for k in range(11):
+        sums[k] = 0.0
+    for i in range(len(levels)):
+        sums[0] += px[i] * levels[i]
+        sums[1] += py[i] * levels[i]
+    mean_i, mean_j = sums[0], sums[1]
     for i in range(len(levels)):
         di = levels[i] - mean_i
         for j in range(len(levels)):
@@ -327,7 +341,8 @@ def _entropy_sums(
     p: npt.NDArray[np.float64], px: npt.NDArray[np.float64], py: npt.NDArray[np.float64], sums: npt.NDArray[np.float64]
 ) -> None:
     """Sums 11-15: entropies of p, px and py; of p under px py; of px py."""
-    sums[11:16] = 0.0
+    for k in range(11, 16):
+        sums[k] = 0.0
     for i in range(len(px)):
         sums[12] += _information(px[i])
         sums[13] += _information(py[i])
@@ -350,7 +365,8 @@ def _diagonal_sums(p: npt.NDArray[np.float64], levels: npt.NDArray[np.float64], 
             if p[i, j]:
                 p_sum[int(levels[i] + levels[j])] += p[i, j]
                 p_difference[int(abs(levels[i] - levels[j]))] += p[i, j]
-    sums[16:26] = 0.0
+    for k in range(16, 26):
+        sums[k] = 0.0
     for k in range(highest):
         sums[16] += p_difference[k] * k
     for k in range(highest):
@@ -406,41 +422,47 @@ def size_sums(
     """
     sums = np.full((len(cells), SIZE_SUMS), np.nan)
     for matrix in range(len(cells)):
-        own, out = cells[matrix, : n_cells[matrix]], sums[matrix]
-        if not len(own):
-            continue
-        by_level, by_size = np.zeros(len(levels)), np.zeros(own[:, 1].max() + 1)
-        total = own[:, 2].sum()
-        out[:] = 0.0
-        for c in range(len(own)):
-            i, j, count = levels[own[c, 0]], float(own[c, 1]), float(own[c, 2])
-            by_level[own[c, 0]] += count
-            by_size[own[c, 1]] += count
-            out[1] += count * j
-            out[2] += count * i * i
-            out[3] += count / (i * i)
-            out[4] += count * j * j
-            out[5] += count / (j * j)
-            out[6] += count * i * i * j * j
-            out[7] += count * i * i / (j * j)
-            out[8] += count * j * j / (i * i)
-            out[9] += count / (i * i * j * j)
-            out[14] += _information(count / total)
-        out[10], out[11] = (by_level * by_level).sum(), (by_size * by_size).sum()
-        out[12] = _variance(by_level, levels, total)
-        out[13] = _variance(by_size, np.arange(float(len(by_size))), total)
-        out[0] = total
-        out[2:12] /= total
+        if n_cells[matrix]:
+            _size_sums(cells[matrix], n_cells[matrix], levels, sums[matrix])
     return sums
 
 
 @njit(cache=True, nogil=True)
-def _variance(counts: npt.NDArray[np.float64], values: npt.NDArray[np.float64], total: int) -> float:
-    mean = (counts * values).sum() / total
-    variance = 0.0
-    for k in range(len(counts)):
-        variance += counts[k] / total * (values[k] - mean) ** 2
-    return variance
+def _size_sums(cells: npt.NDArray[np.int64], n_cells: int, levels: npt.NDArray[np.float64], out: npt.NDArray[np.float64]) -> None:
+    total, largest = 0.0, 0
+    for c in range(n_cells):
+        total += cells[c, 2]
+        largest = max(largest, cells[c, 1])
+    by_level, by_size = np.zeros(len(levels)), np.zeros(largest + 1)
+    for k in range(SIZE_SUMS):
+        out[k] = 0.0
+    for c in range(n_cells):
+        i, j, count = levels[cells[c, 0]], float(cells[c, 1]), float(cells[c, 2])
+        i2, j2, p = i * i, j * j, count / total
+        by_level[cells[c, 0]] += count
+        by_size[cells[c, 1]] += count
+        out[0] += count
+        out[1] += count * j
+        out[2] += p * i2
+        out[3] += p / i2
+        out[4] += p * j2
+        out[5] += p / j2
+        out[6] += p * i2 * j2
+        out[7] += p * i2 / j2
+        out[8] += p * j2 / i2
+        out[9] += p / (i2 * j2)
+        out[14] += _information(p)
+    mean_i, mean_j = 0.0, 0.0
+    for row in range(len(levels)):
+        mean_i += by_level[row] / total * levels[row]
+        out[10] += by_level[row] * by_level[row] / total
+    for size in range(largest + 1):
+        mean_j += by_size[size] / total * size
+        out[11] += by_size[size] * by_size[size] / total
+    for row in range(len(levels)):
+        out[12] += by_level[row] / total * (levels[row] - mean_i) ** 2
+    for size in range(largest + 1):
+        out[13] += by_size[size] / total * (size - mean_j) ** 2
 
 
 DIFFERENCE_SUMS = 8
@@ -464,7 +486,10 @@ def difference_sums(
         In the order of the fields of `axilla.radiomics.texture.ngtdm.Ngtdm`.
     """
     out = np.zeros(DIFFERENCE_SUMS)
-    out[0], out[1], out[2] = count.sum(), np.count_nonzero(count), difference.sum()
+    for i in range(len(levels)):
+        out[0] += count[i]
+        out[1] += count[i] > 0
+        out[2] += difference[i]
     for i in range(len(levels)):
         p_i = count[i] / out[0]
         out[3] += p_i * difference[i]
