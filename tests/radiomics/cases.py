@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,14 @@ ORIGIN_XYZ_MM = (-101.37, 42.6, 813.2)
 
 @dataclass(frozen=True)
 class Case:
-    """One image with one region on it (arrays z, y, x; the rest x, y, z)."""
+    """One image with one region on it (arrays z, y, x; the rest x, y, z), and the settings it is measured with."""
 
     array: npt.NDArray[Any]
     mask: npt.NDArray[np.bool_]
     spacing_xyz_mm: tuple[float, float, float]
     direction: tuple[float, ...] = IDENTITY
     origin_xyz_mm: tuple[float, float, float] = ORIGIN_XYZ_MM
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -66,7 +68,8 @@ def make_cases() -> dict[str, Case]:
     line = np.zeros(shape, dtype=bool)
     line[14, 17, 10:20] = True
     speckles = texture(shape, 5) > 108
-    return {
+    thick = Case(texture(shape, 2, 3), node, (0.8, 0.8, 3.0), TURNED)
+    cases = {
         "node_thin": Case(fatty, node, (0.8, 0.8, 1.0)),
         "node_thick_float_spacing": Case(fatty, node, (0.80000001, 0.80000001, 3.0)),
         "node_half_mm_turned": Case(image, node, (0.5, 0.5, 0.5), TURNED),
@@ -80,3 +83,20 @@ def make_cases() -> dict[str, Case]:
         "speckles": Case(image, speckles, (1.5, 1.5, 1.5)),
         "line": Case(image, line, (0.8, 0.8, 1.0)),
     }
+    return cases | {name: replace(thick, settings=settings) for name, settings in SETTINGS.items()}
+
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "bin_count": {"bin_count": 24},
+    "narrow_bins": {"bin_width": 2.5},
+    "resegmented": {"resegment_range": (0.0, 100.0)},
+    "resegmented_relative": {"resegment_range": (0.1, 0.9), "resegment_mode": "relative"},
+    "resegmented_sigma": {"resegment_range": (-1.0, 1.5), "resegment_mode": "sigma", "resegment_shape": True},
+    "distances": {"distances": (1, 2), "gldm_alpha": 1.0},
+    "one_way": {"symmetrical_glcm": False, "voxel_array_shift": 1000.0},
+    "linear": {"interpolator": "linear", "voxel_spacing_xyz_mm": (2.0, 2.0, 2.0)},
+    "nearest": {"interpolator": "nearest"},
+    "not_resampled": {"voxel_spacing_xyz_mm": None},
+    "too_small": {"minimum_size": 100000},
+}
+"""Settings other than the defaults, each measured on one thick-sliced node."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from axilla.radiomics import FEATURE_NAMES, extract
+from axilla.radiomics import FEATURE_NAMES, RadiomicsSettings, extract
 
 PROVENANCE = {"pyradiomics", "numpy", "simpleitk", "settings", "input_sha256", "status"}
 CASES = (
@@ -26,6 +26,17 @@ CASES = (
     "flat_values",
     "speckles",
     "line",
+    "bin_count",
+    "narrow_bins",
+    "resegmented",
+    "resegmented_relative",
+    "resegmented_sigma",
+    "distances",
+    "one_way",
+    "linear",
+    "nearest",
+    "not_resampled",
+    "too_small",
 )
 
 
@@ -52,7 +63,7 @@ def test_features_agree_with_pyradiomics(
 ) -> None:
     case = cases.make_cases()[name]
     assert case.sha256 == goldens[name]["input_sha256"], "the case is not the one PyRadiomics was asked about"
-    table = extract(*on_volume(case))
+    table = extract(*on_volume(case), RadiomicsSettings(**case.settings))
     assert disagreements(table.frame.iloc[0], goldens[name]) == []
 
 

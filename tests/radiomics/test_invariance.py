@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from axilla.errors import UsageError
 from axilla.node import Segment, Segmentation
 from axilla.radiomics import FEATURE_NAMES, RadiomicsSettings, Region, extract, measure
 from axilla.volume import Geometry, Volume
@@ -110,6 +113,33 @@ def test_the_same_call_gives_the_same_bits(cases: ModuleType, on_volume: Callabl
     volume, segmentation = on_volume(cases.make_cases()["crescent_float"])
     first, second = (extract(volume, segmentation).values().tobytes() for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize("jobs", [2, 5])
+def test_any_number_of_jobs_gives_the_same_bits(cases: ModuleType, jobs: int) -> None:
+    array = cases.texture((30, 40, 40), 9)
+    geometry = Geometry(array.shape, (0.8, 0.8, 1.5))
+    centers = itertools.product((8, 20), (10, 28), (10, 28))
+    masks = [(f"N{n}", cases.ellipsoid(array.shape, center, (4, 5 + n % 3, 6))) for n, center in enumerate(centers)]
+    segmentation = Segmentation.from_masks(geometry, [*masks, ("empty", np.zeros(array.shape, dtype=bool))])
+    alone, together = (extract(Volume(array, geometry), segmentation, jobs=n).frame for n in (1, jobs))
+    pd.testing.assert_frame_equal(alone, together, check_exact=True)
+    assert alone["feature_status"].tolist() == ["ok"] * 8 + ["refused"]
+
+
+def test_a_node_measured_alone_or_among_others_has_the_same_bits(cases: ModuleType) -> None:
+    array = cases.texture((30, 40, 40), 9)
+    geometry = Geometry(array.shape, (0.8, 0.8, 1.5))
+    masks = [(f"N{n}", cases.ellipsoid(array.shape, (12, 12 + 5 * n, 20), (4, 3 + n, 6))) for n in range(4)]
+    volume = Volume(array, geometry)
+    together = extract(volume, Segmentation.from_masks(geometry, masks)).values()
+    alone = [extract(volume, Segmentation.from_masks(geometry, [mask])).values()[0] for mask in masks]
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_no_jobs_are_refused(cases: ModuleType, on_volume: Callable[..., Any]) -> None:
+    with pytest.raises(UsageError, match="at least 1"):
+        extract(*on_volume(cases.make_cases()["line"]), jobs=0)
 
 
 def test_bin_width_and_spacing_are_settings(cases: ModuleType, on_volume: Callable[..., Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -110,3 +111,42 @@ def test_a_mask_on_another_grid_is_refused_with_both_grids_shown() -> None:
 def test_no_segments_make_an_empty_table() -> None:
     volume = Volume(np.zeros((5, 6, 7), dtype=np.int16), Geometry((5, 6, 7)))
     assert len(extract(volume, Segmentation(volume.geometry))) == 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("spacing", [(0.8, 0.8, 1.0), (1.0, 1.0, 1.0)])
+def test_a_ct_that_is_not_finite_near_the_region_is_refused(
+    cases: ModuleType, on_volume: Callable[..., Any], bad: float, spacing: tuple[float, float, float]
+) -> None:
+    case = cases.make_cases()["crescent_float"]
+    volume, segmentation = on_volume(dataclasses.replace(case, spacing_xyz_mm=spacing))
+    array = case.array.copy()
+    array[tuple(np.argwhere(case.mask)[7])] = bad
+    object.__setattr__(volume, "array", array)  # as if a reader had let it through
+    row = extract(volume, segmentation).frame.iloc[0]
+    assert row["feature_status"] == "refused"
+    assert "not finite" in row["reason"]
+
+
+@pytest.mark.parametrize(("scale", "reason"), [(1e30, "over more than 1000000 bins"), (1, "gray levels occur")])
+def test_more_bins_than_can_be_measured_are_refused(scale: float, reason: str) -> None:
+    array = np.random.default_rng(0).uniform(0, 100, (14, 14, 14)) * scale
+    volume = Volume(array, Geometry(array.shape))
+    mask = Segmentation.from_masks(volume.geometry, [("a", np.ones(array.shape, dtype=bool))])
+    row = extract(volume, mask, RadiomicsSettings(bin_width=0.001)).frame.iloc[0]
+    assert row["feature_status"] == "refused"
+    assert reason in row["reason"]
+
+
+def test_ibsi_rounds_and_centers() -> None:
+    """The centers of both grids coincide; the mask holds where its linear interpolation reaches 1/2."""
+    ramp = np.broadcast_to(np.arange(10, dtype=np.int16)[:, None, None] * 10, (10, 10, 10))
+    geometry = Geometry(ramp.shape, (1.0, 1.0, 1.0))
+    mask = np.zeros(ramp.shape, dtype=bool)
+    mask[2:6, 2:6, 2:6] = True
+    settings = RadiomicsSettings(voxel_spacing_xyz_mm=(2.0, 2.0, 1.5), interpolator="linear", convention="ibsi")
+    region = sample_region(Volume(ramp, geometry), Segmentation.from_masks(geometry, [("a", mask)]).segments[0], settings)
+    # seven samples along z at 4.5 + 1.5 k, k = -3..3: 0, 1.5, 3, 4.5, 6, ...; five along x at 4.5 + 2 k: 0.5, 2.5, 4.5, ...
+    assert region.mask.shape == (3, 2, 2)
+    assert region.mask.all()
+    assert region.values[:, 0, 0].tolist() == [15, 30, 45]

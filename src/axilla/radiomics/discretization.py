@@ -12,6 +12,9 @@ from axilla.radiomics.resampling import Region, check_mask
 from axilla.radiomics.settings import RadiomicsSettings
 from axilla.volume import bounding_box
 
+MOST_BINS = 1_000_000
+"""Bins from the lowest to the highest value; more come from values that are no Hounsfield units."""
+
 
 def resegment(region: Region, settings: RadiomicsSettings) -> tuple[Region, Region]:
     """The region whose shape is measured, and the region whose gray values are.
@@ -60,12 +63,21 @@ def bin_edges(values: npt.NDArray[Any], settings: RadiomicsSettings) -> npt.NDAr
     Returns
     -------
     ndarray, shape (n_bins,) or longer
+
+    Raises
+    ------
+    InputRefusedError
+        If the values reach over too many bins.
     """
     if values.dtype.kind in "iu":
         values = values.astype(np.int64)
     low, high = values.min(), values.max()
     if settings.bin_count is not None:
         return np.histogram_bin_edges(np.stack([low, high]), settings.bin_count)[:-1]
+    if float(high) - float(low) > MOST_BINS * settings.bin_width:
+        raise InputRefusedError(
+            f"the region's values reach from {low} to {high}, over more than {MOST_BINS} bins: use wider ones"
+        )
     width = int(settings.bin_width) if float(settings.bin_width).is_integer() else settings.bin_width
     start = low - low % width
     if settings.convention == "ibsi":

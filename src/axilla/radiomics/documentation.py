@@ -32,8 +32,12 @@ A region that is empty, a single voxel or a line, or that vanishes on the new gr
 that is not a number makes its row *nonfinite* and is named there; two voxels, for example, leave no voxel between the 10th and
 the 90th percentile, so that RobustMeanAbsoluteDeviation has no value.
 
+Where PyRadiomics and IBSI differ, PyRadiomics' definition holds; with the setting `convention = "ibsi"` IBSI's does, except for
+Imc2's rounding.
+
 Known differences from PyRadiomics: an 8-bit image whose values lie near the top of its range is binned correctly here, where
-PyRadiomics' bin edges overflow. A mask that fills the whole image is measured here, where PyRadiomics finds no label in it.
+PyRadiomics' bin edges overflow. A mask that fills the whole image is measured here, where PyRadiomics finds no label in it. Values that
+reach over more than 1 000 000 bins, or fall into more than 2000 gray levels, are refused here.
 """
 
 

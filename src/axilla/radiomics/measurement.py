@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from axilla.errors import InputRefusedError
 from axilla.kernels import gray, surface, texture
 from axilla.radiomics.catalog import FEATURES
 from axilla.radiomics.discretization import bin_edges, resegment
 from axilla.radiomics.firstorder import FirstOrder
 from axilla.radiomics.mesh import cube_measures
-from axilla.radiomics.resampling import Region
+from axilla.radiomics.resampling import IntArray, Region
 from axilla.radiomics.settings import RadiomicsSettings
 from axilla.radiomics.shape import Shape
 from axilla.radiomics.texture.glcm import Glcm, maximal_correlations
@@ -28,6 +29,13 @@ _NEGATIVE_ROUNDING = -1e-10
 
 _FLAT = 1e-9
 """Below this ratio of the least to the largest eigenvalue, rounding is what the least one consists of."""
+
+
+MOST_LEVELS = 2000
+"""Gray levels of one region; their matrices of a square of this size are what memory allows."""
+
+_MATRIX_CELLS = 1_000_000
+"""Cells of the co-occurrence matrices held at a time: 8 MB, or one matrix."""
 
 
 class Sums(NamedTuple):
@@ -48,22 +56,25 @@ def summarize(region: Region, settings: RadiomicsSettings) -> Sums:
     Raises
     ------
     InputRefusedError
-        If resegmentation leaves too few voxels.
+        If resegmentation leaves too few voxels, or none can have a neighbor.
     """
     outlined, region = resegment(region, settings)
     steps = steps_at(settings.distances)
+    if not (np.abs(steps) < region.mask.shape).all(axis=1).any():
+        raise InputRefusedError(f"the region is too small for neighbors at distances {settings.distances}")
     values = region.voxels.astype(np.float64)
     edges = bin_edges(region.voxels, settings).astype(np.float64)
     ranks, levels, counts = gray.discretize(values, edges, region.mask, max(settings.distances))
+    if len(levels) > MOST_LEVELS:
+        raise InputRefusedError(f"{len(levels)} gray levels occur, at most {MOST_LEVELS} can be measured: use wider bins")
     pairs, runs, zones, dependences, differences = texture.texture_cells(
         ranks, levels, steps, UNIT_STEPS_ZYX, float(settings.gldm_alpha), settings.symmetrical_glcm
     )
-    glcm, q = texture.pair_sums(*pairs, levels)
     n_voxels = differences[:, 1 if settings.convention == "ibsi" else 0].copy()
     return Sums(
         _shape_sums(outlined.mask, outlined.spacing_zyx_mm, settings),
         _value_sums(region, values, counts, settings),
-        np.column_stack([glcm, maximal_correlations(q)]),
+        _glcm_sums(*pairs, levels),
         texture.size_sums(*runs, levels),
         texture.size_sums(*zones, levels),
         texture.size_sums(*dependences, levels),
@@ -84,8 +95,9 @@ def features_of(sums: Sequence[Sums]) -> FloatArray:
         "ngtdm": Ngtdm.of(stacked.ngtdm),
     }
     features = np.empty((len(sums), len(FEATURES)))
-    for column, entry in enumerate(FEATURES):
-        features[:, column] = _mean_over_directions(entry.function(shared[entry.feature_class]))
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported, not warned of
+        for column, entry in enumerate(FEATURES):
+            features[:, column] = _mean_over_directions(entry.function(shared[entry.feature_class]))
     return features
 
 
@@ -97,6 +109,16 @@ def _mean_over_directions(values: FloatArray) -> FloatArray:
     n = is_number.sum(axis=1)
     total = np.where(is_number, values, 0.0).sum(axis=1)
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def _glcm_sums(cells: IntArray, n_cells: IntArray, levels: FloatArray) -> FloatArray:
+    """In the order of the fields of `Glcm`, per direction; few directions at a time where there are many levels."""
+    at_once = max(1, _MATRIX_CELLS // len(levels) ** 2)
+    parts = []
+    for start in range(0, len(cells), at_once):
+        sums, q = texture.pair_sums(cells[start : start + at_once], n_cells[start : start + at_once], levels)
+        parts.append(np.column_stack([sums, maximal_correlations(q)]))
+    return np.concatenate(parts)
 
 
 def _shape_sums(mask: BoolArray, spacing_zyx_mm: TripleFloat, settings: RadiomicsSettings) -> FloatArray:

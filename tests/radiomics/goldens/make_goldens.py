@@ -33,6 +33,33 @@ SETTINGS = {
 }
 
 
+NAMES = {
+    "bin_width": "binWidth",
+    "bin_count": "binCount",
+    "resegment_range": "resegmentRange",
+    "resegment_mode": "resegmentMode",
+    "resegment_shape": "resegmentShape",
+    "distances": "distances",
+    "minimum_size": "minimumROISize",
+    "gldm_alpha": "gldm_a",
+    "symmetrical_glcm": "symmetricalGLCM",
+    "voxel_array_shift": "voxelArrayShift",
+    "voxel_spacing_xyz_mm": "resampledPixelSpacing",
+    "interpolator": "interpolator",
+}
+INTERPOLATORS = {"bspline": "sitkBSpline", "linear": "sitkLinear", "nearest": "sitkNearestNeighbor"}
+
+
+def settings_of(case: Case) -> dict[str, object]:
+    """The case's settings under PyRadiomics' names."""
+    chosen = {NAMES[name]: list(value) if isinstance(value, tuple) else value for name, value in case.settings.items()}
+    if "interpolator" in chosen:
+        chosen["interpolator"] = INTERPOLATORS[chosen["interpolator"]]
+    if "gldm_a" in chosen:
+        chosen["gldm_a"] = int(chosen["gldm_a"])
+    return SETTINGS | chosen
+
+
 def answer(case: Case) -> dict[str, str]:
     """Status and features of one case."""
     image, mask = (SimpleITK.GetImageFromArray(a) for a in (case.array, case.mask.astype(np.uint8)))
@@ -41,7 +68,7 @@ def answer(case: Case) -> dict[str, str]:
         item.SetOrigin(case.origin_xyz_mm)
         item.SetDirection(case.direction)
     try:
-        result = featureextractor.RadiomicsFeatureExtractor(**SETTINGS).execute(image, mask)
+        result = featureextractor.RadiomicsFeatureExtractor(**settings_of(case)).execute(image, mask)
     except ValueError as error:
         return {"status": f"refused: {error}"}
     values = {name: float(np.real(value)) for name, value in result.items()}
@@ -64,7 +91,7 @@ def main() -> None:
         writer.writerow(["pyradiomics", *[radiomics.__version__] * len(cases)])
         writer.writerow(["numpy", *[np.__version__] * len(cases)])
         writer.writerow(["simpleitk", *[SimpleITK.Version().VersionString()] * len(cases)])
-        writer.writerow(["settings", *[json.dumps(SETTINGS)] * len(cases)])
+        writer.writerow(["settings", *[json.dumps(settings_of(case)) for case in cases.values()]])
         writer.writerow(["input_sha256", *[case.sha256 for case in cases.values()]])
         for name in ("status", *features):
             writer.writerow([name, *[answers[case].get(name, "") for case in cases]])
