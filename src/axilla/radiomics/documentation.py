@@ -36,8 +36,8 @@ Where PyRadiomics and IBSI differ, PyRadiomics' definition holds; with the setti
 Imc2's rounding.
 
 Known differences from PyRadiomics: an 8-bit image whose values lie near the top of its range is binned correctly here, where
-PyRadiomics' bin edges overflow. A mask that fills the whole image is measured here, where PyRadiomics finds no label in it. Values that
-reach over more than 1 000 000 bins, or fall into more than 2000 gray levels, are refused here.
+PyRadiomics' bin edges overflow. A mask that fills the whole image is measured here, where PyRadiomics finds no label in it.
+Values that reach over more than 1 000 000 bins, or fall into more than 2000 gray levels, are refused here.
 """
 
 
