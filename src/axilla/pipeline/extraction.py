@@ -28,7 +28,7 @@ PSEUDONYM = "P0001"
 
 _MEASURED_WITH = ("numpy", "numba", "pandas", "SimpleITK")
 
-_AS_STORED = ImageSettings(must_be_hu=False, keep_floats=True)
+AS_STORED = ImageSettings(must_be_hu=False, keep_floats=True)
 """The mask says what is measured, and another program's answer to the same file must be the same: no image is refused for its
 values, and floats stay floats."""
 
@@ -127,7 +127,7 @@ def extract_features(
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise UsageError(f"The feature table's name must end in .csv or .parquet, not {out.name!r}.")
     check_can_write(out)
-    volume = read_one_ct(ct, series_uid, progress, _AS_STORED).volume
+    volume = read_one_ct(ct, series_uid, progress, AS_STORED).volume
     reading = read_mask(mask, volume.geometry, resample=resample_mask)
     if not any(segment.n_voxels for segment in reading.segmentation.segments):
         raise InputRefusedError("The mask has no voxel in any label, so there is nothing to measure; draw the nodes first.")
