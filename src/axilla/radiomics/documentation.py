@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from axilla.radiomics import catalog, mesh, resampling
 from axilla.radiomics._registry import CLASSES, Feature
-from axilla.radiomics.discretization import discretize
+from axilla.radiomics.discretization import bin_edges
 from axilla.radiomics.texture import glcm, gldm, glrlm, glszm, ngtdm
 
 _TITLES = {
@@ -47,7 +47,7 @@ def features_page() -> str:
         "",
         "### Gray levels",
         "",
-        _text(discretize),
+        _text(bin_edges),
         "",
     ]
     for name in CLASSES:

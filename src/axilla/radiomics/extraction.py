@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from axilla.errors import InputRefusedError
+from axilla.errors import InputRefusedError, UsageError
 from axilla.node import Segment, Segmentation
-from axilla.radiomics.catalog import FEATURE_NAMES, FEATURES, PREPARATIONS
-from axilla.radiomics.discretization import discretize
+from axilla.radiomics.catalog import FEATURE_NAMES
+from axilla.radiomics.measurement import Sums, features_of, summarize
 from axilla.radiomics.resampling import Region, sample_region
 from axilla.radiomics.settings import RadiomicsSettings
-from axilla.table import ID_COLUMNS, NONFINITE, OK, REFUSED, STATUS_COLUMNS, FeatureTable
-from axilla.volume import Volume
+from axilla.table import NONFINITE, OK, REFUSED, FeatureTable
+from axilla.volume import FloatArray, Volume
 
 _DEFAULTS = RadiomicsSettings()
 
 
 def extract(
-    volume: Volume, segmentation: Segmentation, settings: RadiomicsSettings = _DEFAULTS, patient_id: str = ""
+    volume: Volume,
+    segmentation: Segmentation,
+    settings: RadiomicsSettings = _DEFAULTS,
+    patient_id: str = "",
+    jobs: int = 1,
 ) -> FeatureTable:
     """Measure the 107 features of every segment.
 
@@ -35,6 +40,8 @@ def extract(
         How.
     patient_id : str
         Pseudonym written into each row.
+    jobs : int
+        Threads; the kernels run side by side, and the result is the same for any number.
 
     Returns
     -------
@@ -47,39 +54,61 @@ def extract(
     ------
     InputRefusedError
         If the segmentation is on another grid.
+    UsageError
+        If `jobs` is not positive.
     """
     if not volume.geometry.is_same_grid(segmentation.geometry):
         raise InputRefusedError(
             f"The mask is not on the CT's grid: CT {_describe(volume)}, mask {_describe(segmentation)}; resample the mask first."
         )
-    rows = [_row(volume, segment, settings, patient_id) for segment in segmentation.segments]
-    return FeatureTable(pd.DataFrame(rows, columns=[*ID_COLUMNS, *FEATURE_NAMES, *STATUS_COLUMNS]))
+    if jobs < 1:
+        raise UsageError(f"jobs must be at least 1, not {jobs}.")
+    segments = segmentation.segments
+    work = partial(_summarize_or_refuse, volume, settings)
+    if jobs == 1 or len(segments) < 2:
+        outcomes = [work(segment) for segment in segments]
+    else:
+        with ThreadPoolExecutor(min(jobs, len(segments))) as pool:
+            outcomes = list(pool.map(work, segments))
+    features = np.full((len(segments), len(FEATURE_NAMES)), np.nan)
+    measured = [row for row, outcome in enumerate(outcomes) if isinstance(outcome, Sums)]
+    if measured:
+        features[measured] = features_of([outcome for outcome in outcomes if isinstance(outcome, Sums)])
+    status = [_status(outcome, values) for outcome, values in zip(outcomes, features, strict=True)]
+    identity = {
+        "patient_id": [patient_id] * len(segments),
+        "node_id": [segment.name or str(segment.label) for segment in segments],
+        "label": [segment.label for segment in segments],
+    }
+    outcome_columns = {"feature_status": [word for word, _ in status], "reason": [reason for _, reason in status]}
+    columns = [pd.DataFrame(identity), pd.DataFrame(features, columns=list(FEATURE_NAMES)), pd.DataFrame(outcome_columns)]
+    return FeatureTable(pd.concat(columns, axis=1))
 
 
 def measure(region: Region, settings: RadiomicsSettings = _DEFAULTS) -> dict[str, float]:
-    """The 107 features of one region, by column; not-a-number where one has no value."""
-    levels = discretize(region, settings.bin_width)
-    shared = {name: prepare(region, levels) for name, prepare in PREPARATIONS.items()}
-    return {entry.column: _mean_over_directions(entry.function(shared[entry.feature_class])) for entry in FEATURES}
+    """The 107 features of one region, by column; not-a-number where one has no value.
+
+    Raises
+    ------
+    InputRefusedError
+        If resegmentation leaves too few voxels.
+    """
+    return dict(zip(FEATURE_NAMES, features_of([summarize(region, settings)])[0].tolist(), strict=True))
 
 
-def _mean_over_directions(value: Any) -> float:
-    """Mean of what is a number; a direction without a value is left out."""
-    values = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if values.size else float("nan")
-
-
-def _row(volume: Volume, segment: Segment, settings: RadiomicsSettings, patient_id: str) -> list[Any]:
-    identity = [patient_id, segment.name or str(segment.label), segment.label]
+def _summarize_or_refuse(volume: Volume, settings: RadiomicsSettings, segment: Segment) -> Sums | str:
+    """A segment's sums, or why it has none."""
     try:
-        features = measure(sample_region(volume, segment, settings), settings)
+        return summarize(sample_region(volume, segment, settings), settings)
     except InputRefusedError as refusal:
-        return [*identity, *[float("nan")] * len(FEATURE_NAMES), REFUSED, str(refusal)]
-    nonfinite = [name for name, value in features.items() if not np.isfinite(value)]
-    status = NONFINITE if nonfinite else OK
-    reason = f"not a finite number: {', '.join(nonfinite)}" if nonfinite else ""
-    return [*identity, *features.values(), status, reason]
+        return str(refusal)
+
+
+def _status(outcome: Sums | str, values: FloatArray) -> tuple[str, str]:
+    if isinstance(outcome, str):
+        return REFUSED, outcome
+    nonfinite = [name for name, is_finite in zip(FEATURE_NAMES, np.isfinite(values), strict=True) if not is_finite]
+    return (NONFINITE, f"not a finite number: {', '.join(nonfinite)}") if nonfinite else (OK, "")
 
 
 def _describe(item: Volume | Segmentation) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Self
 
 import numpy as np
 
 from axilla.radiomics._registry import feature
-from axilla.radiomics.discretization import EPSILON, GrayLevels
-from axilla.radiomics.resampling import Region
 from axilla.volume import FloatArray
 
 _BINS_DIFFER = "Bins lie at multiples of the bin width; IBSI's begin at the lowest value."
@@ -17,150 +15,165 @@ _BINS_DIFFER = "Bins lie at multiples of the bin width; IBSI's begin at the lowe
 
 @dataclass(frozen=True)
 class FirstOrder:
-    """A region's gray values.
+    """Statistics of the gray values of many regions, each ``(n_regions,)``; HU where nothing is said.
 
     Parameters
     ----------
-    x : ndarray, shape (n,)
-        Gray values, HU.
-    p : ndarray, shape (n_levels,)
-        Fraction of the voxels in each gray level that occurs.
-    voxel_volume_mm3 : float
+    n : ndarray
+        Number of voxels.
+    mean, minimum, percentile_10, percentile_25, median, percentile_75, percentile_90, maximum : ndarray
+    energy : ndarray
+        ``sum((x + shift)**2)`` with the setting ``voxel_array_shift``, HU2.
+    moment_2, moment_3, moment_4 : ndarray
+        Central moments ``mean((x - mean)**n)``.
+    absolute_deviation, robust_deviation : ndarray
+        Mean distance from the mean, of all values and of those from the 10th to the 90th percentile.
+    entropy, uniformity : ndarray
+        ``-sum(p log2(p + eps))`` and ``sum(p**2)`` over the gray levels.
+    voxel_volume_mm3 : ndarray
+    kurtosis_offset : ndarray
+        Subtracted from the kurtosis: 0, or 3 with the convention ``ibsi``.
     """
 
-    x: FloatArray
-    p: FloatArray
-    voxel_volume_mm3: float
+    n: FloatArray
+    mean: FloatArray
+    minimum: FloatArray
+    percentile_10: FloatArray
+    percentile_25: FloatArray
+    median: FloatArray
+    percentile_75: FloatArray
+    percentile_90: FloatArray
+    maximum: FloatArray
+    energy: FloatArray
+    moment_2: FloatArray
+    moment_3: FloatArray
+    moment_4: FloatArray
+    absolute_deviation: FloatArray
+    robust_deviation: FloatArray
+    entropy: FloatArray
+    uniformity: FloatArray
+    voxel_volume_mm3: FloatArray
+    kurtosis_offset: FloatArray
 
     @classmethod
-    def of(cls, region: Region, levels: GrayLevels) -> FirstOrder:
-        """Of a region and its gray levels."""
-        z, y, x = region.spacing_zyx_mm
-        counts = np.unique(levels.array[region.mask], return_counts=True)[1]
-        return cls(region.voxels.astype(np.float64), counts / counts.sum(), x * y * z)
+    def of(cls, sums: FloatArray) -> Self:
+        """Of sums ``(n_regions, 19)`` in this order."""
+        return cls(*sums.T)
 
-    @cached_property
-    def deviations(self) -> FloatArray:
-        """``x - mean(x)``."""
-        return np.asarray(self.x - self.x.mean())
 
-    def moment(self, order: int) -> float:
-        """Central moment ``mean((x - mean)**order)``."""
-        return float(np.mean(self.deviations**order))
+def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """0 where the denominator is."""
+    return np.where(denominator == 0, 0.0, numerator / np.where(denominator == 0, 1.0, denominator))
 
 
 @feature("firstorder", "10Percentile", unit="HU", ibsi="QG58")
-def percentile_10(v: FirstOrder) -> float:
+def percentile_10(v: FirstOrder) -> FloatArray:
     """10th percentile of x, interpolated linearly between order statistics."""
-    return float(np.percentile(v.x, 10))
+    return v.percentile_10
 
 
 @feature("firstorder", "90Percentile", unit="HU", ibsi="8DWT")
-def percentile_90(v: FirstOrder) -> float:
+def percentile_90(v: FirstOrder) -> FloatArray:
     """90th percentile of x, interpolated linearly between order statistics."""
-    return float(np.percentile(v.x, 90))
+    return v.percentile_90
 
 
 @feature("firstorder", "Energy", unit="HU^2", ibsi="N8CA")
-def energy(v: FirstOrder) -> float:
+def energy(v: FirstOrder) -> FloatArray:
     """``sum(x**2)``; grows with the number of voxels."""
-    return float(np.sum(v.x**2))
+    return v.energy
 
 
 @feature("firstorder", "Entropy", unit="bit", ibsi="TLU2", differs=_BINS_DIFFER)
-def entropy(v: FirstOrder) -> float:
+def entropy(v: FirstOrder) -> FloatArray:
     """``-sum(p log2(p + eps))`` over the gray levels."""
-    return float(-np.sum(v.p * np.log2(v.p + EPSILON)))
+    return v.entropy
 
 
 @feature("firstorder", "InterquartileRange", unit="HU", ibsi="SALO")
-def interquartile_range(v: FirstOrder) -> float:
+def interquartile_range(v: FirstOrder) -> FloatArray:
     """75th minus 25th percentile of x."""
-    return float(np.percentile(v.x, 75) - np.percentile(v.x, 25))
+    return v.percentile_75 - v.percentile_25
 
 
 @feature(
     "firstorder", "Kurtosis", ibsi="IPH6", differs="Not excess: IBSI subtracts 3, so that a Gaussian has 0 there and 3 here."
 )
-def kurtosis(v: FirstOrder) -> float:
+def kurtosis(v: FirstOrder) -> FloatArray:
     """``m4 / m2**2`` with the central moments m; 0 for a flat region."""
-    variance_ = v.moment(2)
-    return v.moment(4) / variance_**2 if variance_ else 0.0
+    return _ratio(v.moment_4, v.moment_2**2) - v.kurtosis_offset
 
 
 @feature("firstorder", "Maximum", unit="HU", ibsi="84IY")
-def maximum(v: FirstOrder) -> float:
+def maximum(v: FirstOrder) -> FloatArray:
     """``max(x)``."""
-    return float(v.x.max())
+    return v.maximum
 
 
 @feature("firstorder", "MeanAbsoluteDeviation", unit="HU", ibsi="4FUA")
-def mean_absolute_deviation(v: FirstOrder) -> float:
+def mean_absolute_deviation(v: FirstOrder) -> FloatArray:
     """``mean(|x - mean(x)|)``."""
-    return float(np.mean(np.abs(v.deviations)))
+    return v.absolute_deviation
 
 
 @feature("firstorder", "Mean", unit="HU", ibsi="Q4LE")
-def mean(v: FirstOrder) -> float:
+def mean(v: FirstOrder) -> FloatArray:
     """``mean(x)``."""
-    return float(v.x.mean())
+    return v.mean
 
 
 @feature("firstorder", "Median", unit="HU", ibsi="Y12H")
-def median(v: FirstOrder) -> float:
+def median(v: FirstOrder) -> FloatArray:
     """``median(x)``."""
-    return float(np.median(v.x))
+    return v.median
 
 
 @feature("firstorder", "Minimum", unit="HU", ibsi="1GSF")
-def minimum(v: FirstOrder) -> float:
+def minimum(v: FirstOrder) -> FloatArray:
     """``min(x)``."""
-    return float(v.x.min())
+    return v.minimum
 
 
 @feature("firstorder", "Range", unit="HU", ibsi="2OJQ")
-def value_range(v: FirstOrder) -> float:
+def value_range(v: FirstOrder) -> FloatArray:
     """``max(x) - min(x)``."""
-    return float(v.x.max() - v.x.min())
+    return v.maximum - v.minimum
 
 
 @feature("firstorder", "RobustMeanAbsoluteDeviation", unit="HU", ibsi="1128")
-def robust_mean_absolute_deviation(v: FirstOrder) -> float:
+def robust_mean_absolute_deviation(v: FirstOrder) -> FloatArray:
     """``mean(|x - mean(x)|)`` over the voxels within the closed range of the 10th to the 90th percentile.
 
     NaN where no voxel lies within (two different voxels).
     """
-    low, high = np.percentile(v.x, 10), np.percentile(v.x, 90)
-    kept = v.x[(v.x >= low) & (v.x <= high)]
-    return float(np.mean(np.abs(kept - kept.mean()))) if kept.size else float("nan")
+    return v.robust_deviation
 
 
 @feature("firstorder", "RootMeanSquared", unit="HU", ibsi="5ZWQ")
-def root_mean_squared(v: FirstOrder) -> float:
+def root_mean_squared(v: FirstOrder) -> FloatArray:
     """``sqrt(mean(x**2))``."""
-    return float(np.sqrt(np.sum(v.x**2) / v.x.size))
+    return np.sqrt(v.energy / v.n)
 
 
 @feature("firstorder", "Skewness", ibsi="KE2A")
-def skewness(v: FirstOrder) -> float:
+def skewness(v: FirstOrder) -> FloatArray:
     """``m3 / m2**1.5`` with the central moments m; 0 for a flat region."""
-    variance_ = v.moment(2)
-    return v.moment(3) / variance_**1.5 if variance_ else 0.0
+    return _ratio(v.moment_3, v.moment_2**1.5)
 
 
 @feature("firstorder", "TotalEnergy", unit="HU^2 mm3")
-def total_energy(v: FirstOrder) -> float:
+def total_energy(v: FirstOrder) -> FloatArray:
     """``voxel volume * sum(x**2)``. Not defined by IBSI."""
-    return v.voxel_volume_mm3 * float(np.sum(v.x**2))
+    return v.voxel_volume_mm3 * v.energy
 
 
 @feature("firstorder", "Uniformity", ibsi="BJ5W", differs=_BINS_DIFFER)
-def uniformity(v: FirstOrder) -> float:
+def uniformity(v: FirstOrder) -> FloatArray:
     """``sum(p**2)`` over the gray levels."""
-    return float(np.sum(v.p**2))
+    return v.uniformity
 
 
 @feature("firstorder", "Variance", unit="HU^2", ibsi="ECT3")
-def variance(v: FirstOrder) -> float:
+def variance(v: FirstOrder) -> FloatArray:
     """``mean((x - mean(x))**2)``."""
-    return v.moment(2)
+    return v.moment_2

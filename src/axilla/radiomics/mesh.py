@@ -17,15 +17,11 @@ lies: it is the outer corner voxel of the mask's box, padded by one voxel.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
-import numpy.typing as npt
-from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist
 
-from axilla.volume import BoolArray, FloatArray, TripleFloat, TripleInt
+from axilla.volume import FloatArray, TripleFloat, TripleInt
 
 _CORNERS_ZYX: tuple[TripleInt, ...] = tuple((z, y, x) for z, y, x in itertools.product((0, 1), repeat=3))
 """Corners of a cube; corner k is bit k of its code."""
@@ -37,67 +33,26 @@ _Vertex = tuple[float, ...]
 _Polygon = tuple[_Vertex, ...]
 
 
-@dataclass(frozen=True)
-class Surface:
-    """Measures of a mask's surface.
-
-    Parameters
-    ----------
-    area_mm2, volume_mm3 : float
-        Of the mesh.
-    diameter_mm : float
-        Largest distance between two vertices.
-    diameters_in_plane_zyx_mm : tuple of float
-        Largest distance between two vertices of equal z, of equal y, of equal x.
-    """
-
-    area_mm2: float
-    volume_mm3: float
-    diameter_mm: float
-    diameters_in_plane_zyx_mm: TripleFloat
-
-
-def measure_surface(mask: BoolArray, spacing_zyx_mm: TripleFloat) -> Surface:
-    """Measure the surface of a mask that fills its array (a region's own box)."""
-    padded = np.pad(mask, 1)
-    area, volume = mesh_area_and_volume(padded, spacing_zyx_mm)
-    diameter, in_plane = diameters(mesh_vertices(padded), spacing_zyx_mm)
-    return Surface(area, volume, diameter, in_plane)
-
-
-def mesh_area_and_volume(padded: BoolArray, spacing_zyx_mm: TripleFloat) -> tuple[float, float]:
-    """Area (mm2) and volume (mm3) of the mesh of a mask whose outermost voxels are outside.
+@lru_cache(maxsize=32)
+def cube_measures(spacing_zyx_mm: TripleFloat) -> tuple[FloatArray, FloatArray]:
+    """What one cube of each kind adds to area and volume.
 
     A cube at offset t adds ``det(a + t, b + t, c + t) / 6`` to the volume for each of its triangles abc, which is
-    ``(det(a, b, c) + t . (a x b + b x c + c x a)) / 6``: only the number of cubes of each kind and the sum of their offsets
-    count.
+    ``(det(a, b, c) + t . (a x b + b x c + c x a)) / 6``.
+
+    Returns
+    -------
+    area_mm2 : ndarray, shape (256,)
+    volume_mm3 : ndarray, shape (256, 4)
+        Of a cube at the origin, then what each step of its offset along z, y, x adds.
     """
-    spacing = np.asarray(spacing_zyx_mm)
-    codes = cube_codes(padded)
-    n_cubes = np.bincount(codes.ravel(), minlength=256)
-    offsets = np.stack(
-        [np.bincount(codes.ravel(), weights=np.ravel(axis), minlength=256) for axis in np.indices(codes.shape)], axis=1
-    )
-    area = volume = 0.0
-    for code in np.flatnonzero(n_cubes):
-        corners = cube_triangles(int(code)) * spacing
-        if not len(corners):
-            continue
-        a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-        area += n_cubes[code] * np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2
+    area, volume = np.zeros(256), np.zeros((256, 4))
+    for code in range(256):
+        a, b, c = np.moveaxis(cube_triangles(code) * spacing_zyx_mm, 1, 0)
+        area[code] = np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2
         normal = (np.cross(a, b) + np.cross(b, c) + np.cross(c, a)).sum(axis=0)
-        at_origin = np.einsum("ij,ij->", a, np.cross(b, c))
-        volume += (n_cubes[code] * at_origin + (offsets[code] * spacing) @ normal) / 6
-    return float(area), float(volume)
-
-
-def cube_codes(padded: BoolArray) -> npt.NDArray[np.int64]:
-    """Code of every cube of eight neighboring voxels: bit k is set where corner k is inside."""
-    nz, ny, nx = padded.shape
-    codes = np.zeros((nz - 1, ny - 1, nx - 1), dtype=np.int64)
-    for bit, (z, y, x) in enumerate(_CORNERS_ZYX):
-        codes |= padded[z : nz - 1 + z, y : ny - 1 + y, x : nx - 1 + x].astype(np.int64) << bit
-    return codes
+        volume[code] = [np.einsum("ij,ij->", a, np.cross(b, c)), *(normal * spacing_zyx_mm)]
+    return area, volume / 6
 
 
 @cache
@@ -180,33 +135,3 @@ def _n_planes(polygon: _Polygon, apex: int) -> int:
         normal /= np.linalg.norm(normal)
         planes.add(tuple(np.round([*normal, normal @ a], 6) + 0.0))
     return len(planes)
-
-
-def mesh_vertices(padded: BoolArray) -> npt.NDArray[np.int64]:
-    """The mesh's vertices ``(n, 3)`` as (z, y, x) in *half* voxels: the middles of all edges from inside to outside."""
-    vertices = []
-    for axis in range(3):
-        crossing = np.argwhere(np.diff(padded.astype(np.int8), axis=axis)) * 2
-        crossing[:, axis] += 1
-        vertices.append(crossing)
-    return np.concatenate(vertices)
-
-
-def diameters(vertices_half_vox: npt.NDArray[np.int64], spacing_zyx_mm: TripleFloat) -> tuple[float, TripleFloat]:
-    """Largest distance between two vertices, mm: over all, and over those of equal z, equal y, equal x."""
-    points = vertices_half_vox * (np.asarray(spacing_zyx_mm) / 2)
-    overall = float(pdist(points[ConvexHull(points).vertices]).max())
-    z, y, x = (_diameter_in_planes(vertices_half_vox, points, axis) for axis in range(3))
-    return overall, (z, y, x)
-
-
-def _diameter_in_planes(vertices: npt.NDArray[np.int64], points: FloatArray, axis: int) -> float:
-    """Largest distance between two points with the same coordinate along an axis."""
-    row, column = (a for a in range(3) if a != axis)
-    order = np.lexsort((vertices[:, column], vertices[:, row], vertices[:, axis]))
-    sorted_vertices = vertices[order]
-    new_row = np.any(np.diff(sorted_vertices[:, (axis, row)], axis=0) != 0, axis=1)
-    is_end = np.concatenate(([True], new_row)) | np.concatenate((new_row, [True]))  # a farthest point ends its row
-    ends = order[is_end]
-    planes = np.split(ends, np.flatnonzero(np.diff(vertices[ends, axis])) + 1)
-    return max((float(pdist(points[plane]).max()) for plane in planes if plane.size > 1), default=0.0)

@@ -5,15 +5,19 @@
    ITK's resampling filter, so that samples halfway between two voxels fall to the same side.
 2. The mask is sampled by nearest neighbor.
 3. The image is sampled at the mask's voxels only, by cubic B-spline interpolation (Unser 1999, IEEE Signal Process Mag
-   16(6):22-38, as in ITK's ``BSplineInterpolateImageFunction``). The spline's coefficients are computed on a crop; what lies
-   further than its margin changes no bit of them. The cost of a node does not depend on the size of the CT.
+   16(6):22-38, as in ITK's ``BSplineInterpolateImageFunction``) unless the settings say otherwise. The spline's coefficients are
+   computed around the node; what lies further than the margin changes no bit of them. The cost of a node does not depend on
+   the size of the CT.
 4. For an integer CT the result is cut back to an integer, toward zero.
+
+The convention ``ibsi`` differs: the new grid's center is the CT's, the mask is interpolated linearly and holds where it reaches
+1/2, and the values of an integer CT are rounded to the nearest integer.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,19 +25,23 @@ import numpy.typing as npt
 import SimpleITK
 
 from axilla.errors import InputRefusedError
+from axilla.kernels.grid import sample_mask
+from axilla.kernels.spline import spline_coefficients, spline_values
 from axilla.node import Segment
 from axilla.radiomics.settings import RadiomicsSettings
 from axilla.volume import BoolArray, FloatArray, Geometry, TripleFloat, Volume, bounding_box
 
 _sitk: Any = SimpleITK  # has no type hints
 
+IntArray = npt.NDArray[np.int64]
+
 _PADDING_VOX = 5
 """Voxels PyRadiomics resamples around the region's box (its default ``padDistance``); decides where ITK's scan lines start."""
 
 _SPLINE_MARGIN_VOX = 48
-"""Margin of the crop the spline coefficients are computed on. A voxel's influence falls by 0.268 per voxel, so that 32 voxels
-away it is below the last bit of a float64 (0.268**32 = 5e-19). Where all values are exactly equal, rounding alone decides
-whether 60 is cut to 59, and settles more slowly: 32 voxels were seen to be too few there, 40 enough."""
+"""Steps around the samples within which voxels count in the spline. A voxel's influence falls by 0.268 per step, so that 32
+steps away it is below the last bit of a float64 (0.268**32 = 5e-19). Where all values are exactly equal, rounding alone decides
+whether 60 is cut to 59, and settles more slowly: 32 steps were seen to be too few there, 40 enough."""
 
 _SINGLE_VOXEL = "the region is a single voxel, of which no features can be measured"
 
@@ -62,26 +70,19 @@ class Region:
         return np.asarray(self.values[self.mask])
 
 
-@dataclass(frozen=True)
-class _SampleGrid:
-    """Where the samples lie: continuous indices ``(nz, ny, nx, 3)`` as (x, y, z) on the CT's grid, and the new spacing."""
-
-    index_xyz: FloatArray
-    spacing_xyz_mm: TripleFloat
-
-
 def sample_region(volume: Volume, segment: Segment, settings: RadiomicsSettings) -> Region:
     """Resample one segment and the CT under it.
 
     Raises
     ------
     InputRefusedError
-        If the region is empty, vanishes on the new grid, is a single voxel, or has too few dimensions.
+        If the region is empty, vanishes on the new grid, is a single voxel, has too few dimensions or voxels, or if the CT is not
+        finite there.
     """
     if not segment.mask.any():
         raise InputRefusedError("the region is empty: no voxel is segmented")
     box = bounding_box(segment.mask)
-    mask = segment.mask[box]
+    mask = np.ascontiguousarray(segment.mask[box])
     start_zyx = np.add(segment.offset_zyx, [s.start for s in box])
     old = np.asarray(volume.geometry.spacing_xyz_mm)
     asked = old if settings.voxel_spacing_xyz_mm is None else settings.voxel_spacing_xyz_mm
@@ -91,91 +92,117 @@ def sample_region(volume: Volume, segment: Segment, settings: RadiomicsSettings)
         values = volume.array[tuple(slice(a, b) for a, b in zip(start_zyx, stop, strict=True))]
         region = Region(np.where(mask, values, values.dtype.type(0)), mask, volume.geometry.spacing_zyx_mm)
     else:
-        grid = _sample_grid(volume.geometry, start_zyx[::-1], np.asarray(mask.shape)[::-1], new)
-        region = _resample(volume, mask, start_zyx, grid)
-    _check_dimensions(region.mask, settings.minimum_dimensions)
+        region = _resample(volume, mask, start_zyx, new, settings)
+    if not np.isfinite(region.values).all():
+        raise InputRefusedError("the CT holds values that are not finite numbers in or near the region")
+    check_mask(region.mask, settings)
     return region
 
 
-def _check_dimensions(mask: BoolArray, minimum: int) -> None:
-    """Refuse what PyRadiomics' ``checkMask`` refuses."""
+def check_mask(mask: BoolArray, settings: RadiomicsSettings) -> None:
+    """Refuse what PyRadiomics' ``checkMask`` refuses.
+
+    Raises
+    ------
+    InputRefusedError
+        If the mask is a single voxel, or has too few dimensions or voxels.
+    """
     n_dimensions = sum(size > 1 for size in mask.shape)
     if n_dimensions == 0:
         raise InputRefusedError(_SINGLE_VOXEL)
-    if n_dimensions < minimum:
+    if n_dimensions < settings.minimum_dimensions:
         raise InputRefusedError(
-            f"the region has too few dimensions: it is longer than one voxel along {n_dimensions} axis, needed are {minimum}"
+            f"the region has too few dimensions: it is longer than one voxel along {n_dimensions} axis, "
+            f"needed are {settings.minimum_dimensions}"
         )
+    n_voxels = np.count_nonzero(mask)
+    if settings.minimum_size is not None and n_voxels <= settings.minimum_size:
+        raise InputRefusedError(f"the region is too small: {n_voxels} voxels, needed are more than {settings.minimum_size}")
 
 
-def _sample_grid(
-    geometry: Geometry, box_start_xyz: npt.NDArray[Any], box_size_xyz: npt.NDArray[Any], spacing_xyz_mm: FloatArray
-) -> _SampleGrid:
-    """Continuous indices of the new grid's voxels around a box of the old grid.
+@dataclass(frozen=True)
+class SampleGrid:
+    """The part of the new grid around a region.
 
-    The new voxel 0 begins at the corner of the old voxel 0, so that its center lies at ``(new - old) / (2 old)``.
+    Parameters
+    ----------
+    n_xyz : ndarray, shape (3,)
+        Its size.
+    to_point, to_index : ndarray, shape (3, 4)
+        As `axilla.kernels.grid.sample_mask` takes them.
+    """
+
+    n_xyz: IntArray
+    to_point: FloatArray
+    to_index: FloatArray
+
+
+@lru_cache(maxsize=8)
+def _itk_transforms(geometry: Geometry) -> tuple[FloatArray, FloatArray]:
+    """ITK's matrices from index to point and back with the origin beside them ``(3, 4)``.
+
+    ITK inverts the matrix by its own singular value decomposition, so that the columns are asked of ITK, at the origin.
+    """
+    image = _sitk.Image([1, 1, 1], _sitk.sitkUInt8)
+    image.SetSpacing(geometry.spacing_xyz_mm)
+    image.SetDirection(tuple(np.ravel(geometry.direction).tolist()))
+    to_point = np.column_stack([np.asarray(geometry.direction) * geometry.spacing_xyz_mm, geometry.origin_xyz_mm])
+    columns = [image.TransformPhysicalPointToContinuousIndex(unit) for unit in np.eye(3).tolist()]
+    return to_point, np.column_stack([*columns, geometry.origin_xyz_mm])
+
+
+def sample_grid(
+    geometry: Geometry, box_start_xyz: IntArray, box_size_xyz: IntArray, spacing_xyz_mm: FloatArray, convention: str
+) -> SampleGrid:
+    """The new grid's voxels around a box of the old grid.
+
+    The new voxel 0 begins at the corner of the old voxel 0, so that its center lies at ``(new - old) / (2 old)``; with the
+    convention ``ibsi`` the centers of both grids coincide.
     """
     old = np.asarray(geometry.spacing_xyz_mm)
     size = np.asarray(geometry.shape_zyx)[::-1]
     ratio = old / spacing_xyz_mm
+    n_new = np.ceil(size * ratio)
     first = np.maximum(np.floor((box_start_xyz - 0.5) * ratio - _PADDING_VOX), 0)
-    last = np.ceil((box_start_xyz + box_size_xyz - 0.5) * ratio + _PADDING_VOX)
-    last = np.minimum(last, np.ceil(size * ratio) - 1)
-    n_xyz = (last - first + 1).astype(int)
-    origin_index = 0.5 * (spacing_xyz_mm - old) / old + first / ratio
-    whole = _itk_grid(geometry.origin_xyz_mm, geometry.spacing_xyz_mm, geometry)
-    new_origin = whole.TransformContinuousIndexToPhysicalPoint(origin_index.tolist())
-    spacing: TripleFloat = tuple(spacing_xyz_mm.tolist())
-    return _SampleGrid(_scan_positions(whole, _itk_grid(new_origin, spacing, geometry), n_xyz), spacing)
+    last = np.minimum(np.ceil((box_start_xyz + box_size_xyz - 0.5) * ratio + _PADDING_VOX), n_new - 1)
+    origin_index = 0.5 * (spacing_xyz_mm - old) / old
+    if convention == "ibsi":
+        origin_index = 0.5 * ((size - 1) - (n_new - 1) / ratio)
+    matrix, to_index = _itk_transforms(geometry)
+    index = origin_index + first / ratio
+    origin = (matrix[:, 0] * index[0] + matrix[:, 1] * index[1] + matrix[:, 2] * index[2]) + matrix[:, 3]
+    to_point = np.column_stack([np.asarray(geometry.direction) * spacing_xyz_mm, origin])
+    return SampleGrid((last - first + 1).astype(np.int64), to_point, to_index)
 
 
-def _itk_grid(origin_xyz_mm: TripleFloat, spacing_xyz_mm: TripleFloat, geometry: Geometry) -> Any:
-    """An ITK image of one voxel that knows a grid's geometry: ITK's own arithmetic rounds as ITK rounds."""
-    grid = _sitk.Image([1, 1, 1], _sitk.sitkUInt8)
-    grid.SetOrigin(origin_xyz_mm)
-    grid.SetSpacing(spacing_xyz_mm)
-    grid.SetDirection(tuple(np.ravel(geometry.direction).tolist()))
-    return grid
-
-
-def _scan_positions(whole: Any, target: Any, n_xyz: npt.NDArray[np.int_]) -> FloatArray:
-    """Positions of the target's voxels on the whole grid, interpolated along x as ITK's resampling filter does it."""
-    nx, ny, nz = n_xyz.tolist()
-    ends = np.empty((nz, ny, 2, 3))
-    for z, y, side in np.ndindex(nz, ny, 2):
-        point = target.TransformIndexToPhysicalPoint((nx * side, y, z))
-        ends[z, y, side] = whole.TransformPhysicalPointToContinuousIndex(point)
-    start, end = ends[:, :, None, 0], ends[:, :, None, 1]
-    alpha = (np.arange(nx) / float(nx))[None, None, :, None]
-    return np.asarray(start + alpha * (end - start))
-
-
-def _resample(volume: Volume, mask: BoolArray, mask_start_zyx: npt.NDArray[Any], grid: _SampleGrid) -> Region:
-    """Nearest mask, then the B-spline at its voxels."""
-    inside = _nearest_mask(grid.index_xyz, mask, mask_start_zyx[::-1], np.asarray(volume.geometry.shape_zyx)[::-1])
-    if not inside.any():
+def _resample(
+    volume: Volume, mask: BoolArray, start_zyx: IntArray, spacing_xyz_mm: FloatArray, settings: RadiomicsSettings
+) -> Region:
+    """The mask, then the image at its voxels."""
+    size_xyz = np.asarray(volume.geometry.shape_zyx)[::-1]
+    start_xyz, box_xyz = start_zyx[::-1].copy(), np.asarray(mask.shape)[::-1]
+    grid = sample_grid(volume.geometry, start_xyz, box_xyz, spacing_xyz_mm, settings.convention)
+    if settings.convention == "ibsi":
+        grown = np.ones(np.add(mask.shape, 2), dtype=bool)
+        inside, index_xyz = sample_mask(grown, start_xyz - 1, size_xyz, grid.n_xyz, grid.to_point, grid.to_index)
+        holds = _linear_values(np.pad(mask, 1).astype(np.float64), index_xyz - (start_xyz - 1)) >= 0.5
+        inside[inside], index_xyz = holds, index_xyz[holds]
+    else:
+        inside, index_xyz = sample_mask(mask, start_xyz, size_xyz, grid.n_xyz, grid.to_point, grid.to_index)
+    if not len(index_xyz):
         raise InputRefusedError("the region vanishes when resampled: no voxel center of the new grid lies in it")
     box = bounding_box(inside)
-    inside = inside[box]
+    inside = np.ascontiguousarray(inside[box])
     values = np.zeros(inside.shape, dtype=volume.array.dtype)
-    values[inside] = _cast(spline_values(volume.array, grid.index_xyz[box][inside]), volume.array.dtype)
-    return Region(values, inside, (grid.spacing_xyz_mm[2], grid.spacing_xyz_mm[1], grid.spacing_xyz_mm[0]))
+    values[inside] = _cast(
+        _INTERPOLATORS[settings.interpolator](volume.array, index_xyz), volume.array.dtype, settings.convention
+    )
+    spacing = spacing_xyz_mm.tolist()
+    return Region(values, inside, (spacing[2], spacing[1], spacing[0]))
 
 
-def _nearest_mask(
-    index_xyz: FloatArray, mask: BoolArray, mask_start_xyz: npt.NDArray[Any], size_xyz: npt.NDArray[Any]
-) -> BoolArray:
-    """The mask at the samples; halves round up, samples beyond the outer voxel edges of the CT are outside."""
-    in_image = ((index_xyz >= -0.5) & (index_xyz < size_xyz - 0.5)).all(axis=-1)
-    # ITK rounds x as floor((2x + 1/2) rounded half-even / 2): unlike floor(x + 1/2), right for the number just below 1/2.
-    nearest = (np.rint(index_xyz + index_xyz + 0.5).astype(np.int64) >> 1) - mask_start_xyz
-    in_box = in_image & ((nearest >= 0) & (nearest < np.asarray(mask.shape)[::-1])).all(axis=-1)
-    clipped = np.clip(nearest, 0, np.asarray(mask.shape)[::-1] - 1)
-    return np.asarray(in_box & mask[clipped[..., 2], clipped[..., 1], clipped[..., 0]])
-
-
-def spline_values(array: npt.NDArray[Any], index_xyz: FloatArray) -> FloatArray:
-    """Cubic B-spline interpolation of a whole image at some points, from a crop around them.
+def interpolate_spline(array: npt.NDArray[Any], index_xyz: FloatArray) -> FloatArray:
+    """Cubic B-spline interpolation of a whole image at some points.
 
     Parameters
     ----------
@@ -188,46 +215,65 @@ def spline_values(array: npt.NDArray[Any], index_xyz: FloatArray) -> FloatArray:
     -------
     ndarray, shape (n,)
     """
-    size_xyz = np.asarray(array.shape)[::-1]
+    size = np.asarray(array.shape)
     # ITK finds the first tap in single precision: just below a voxel center it takes that voxel's taps, which the last bit shows.
     first = np.floor(index_xyz.astype(np.float32)).astype(np.int64) - 1
-    low = np.maximum(first.min(axis=0) - _SPLINE_MARGIN_VOX, 0)
-    high = np.minimum(first.max(axis=0) + 4 + _SPLINE_MARGIN_VOX, size_xyz)
-    crop = array[low[2] : high[2], low[1] : high[1], low[0] : high[0]].astype(np.float64)
-    coefficients = _sitk.GetArrayFromImage(_sitk.BSplineDecomposition(_sitk.GetImageFromArray(crop), 3))
-    taps = [_mirror(first[:, axis, None] + np.arange(4), int(size_xyz[axis])) - low[axis] for axis in range(3)]
-    weights = [_cubic_weights(index_xyz[:, axis] - (first[:, axis] + 1)) for axis in range(3)]
-    total = np.zeros(len(index_xyz))
-    for z, y, x in np.ndindex(4, 4, 4):
-        weight = weights[0][x] * weights[1][y] * weights[2][z]
-        total += weight * coefficients[taps[2][:, z], taps[1][:, y], taps[0][:, x]]
-    return total
+    low, high = np.maximum(first.min(axis=0)[::-1], 0), np.minimum(first.max(axis=0)[::-1] + 4, size)
+    image, offset = _for_kernel(array, low, high)
+    coefficients = spline_coefficients(image, low - offset, high - offset, _SPLINE_MARGIN_VOX)
+    return np.asarray(spline_values(coefficients, low, size, index_xyz, first))
 
 
-def _mirror(index: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
-    """Indices reflected at the first and the last voxel center."""
-    if size == 1:
-        return np.zeros_like(index)
-    period = 2 * (size - 1)
-    folded = np.abs(index) % period
-    return np.asarray(np.minimum(folded, period - folded))
+def _for_kernel(array: npt.NDArray[Any], low: IntArray, high: IntArray) -> tuple[npt.NDArray[Any], IntArray]:
+    """What the kernel is compiled for: a CT of 16-bit integers as it is, of anything else a crop as float64; read-only."""
+    offset = np.zeros(3, dtype=np.int64)
+    if array.dtype != np.int16 or not array.flags.c_contiguous:
+        offset = np.maximum(low - _SPLINE_MARGIN_VOX, 0)
+        box = tuple(slice(a, b) for a, b in zip(offset, high + _SPLINE_MARGIN_VOX, strict=True))
+        array = array[box].astype(np.float64, order="C")
+    view = array.view()
+    view.flags.writeable = False
+    return view, offset
 
 
-def _cubic_weights(fraction: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """The cubic B-spline at the four voxels around a point, `fraction` beyond the second of them.
-
-    Summed in ITK's order, so that a value which is an integer in exact arithmetic is cut to the same side.
-    """
-    last = (1.0 / 6.0) * fraction * fraction * fraction
-    first = (1.0 / 6.0) + 0.5 * fraction * (fraction - 1.0) - last
-    third = fraction + first - 2.0 * last
-    second = 1.0 - first - third - last
-    return first, second, third, last
+def _interpolate_linear(array: npt.NDArray[Any], index_xyz: FloatArray) -> FloatArray:
+    return _linear_values(array, index_xyz)
 
 
-def _cast(values: FloatArray, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Back to the CT's type: integers are cut toward zero and held within the type's range, as ITK does."""
+def _linear_values(array: npt.NDArray[Any], index_xyz: FloatArray) -> FloatArray:
+    """Linear interpolation ``(n,)``, along x first as ITK does; beyond the outer voxel centers the nearest."""
+    last = np.asarray(array.shape)[::-1] - 1
+    first = np.clip(np.floor(index_xyz), 0, last).astype(np.int64)
+    fraction = np.maximum(index_xyz - first, 0)
+    second = np.minimum(first + 1, last)
+
+    def corner(z: IntArray, y: IntArray, x: IntArray) -> FloatArray:
+        return np.asarray(array[z[:, 2], y[:, 1], x[:, 0]].astype(np.float64))
+
+    def along_x(z: IntArray, y: IntArray) -> FloatArray:
+        low = corner(z, y, first)
+        return np.asarray(low + (corner(z, y, second) - low) * fraction[:, 0])
+
+    def along_y(z: IntArray) -> FloatArray:
+        low = along_x(z, first)
+        return np.asarray(low + (along_x(z, second) - low) * fraction[:, 1])
+
+    low = along_y(first)
+    return np.asarray(low + (along_y(second) - low) * fraction[:, 2])
+
+
+def _interpolate_nearest(array: npt.NDArray[Any], index_xyz: FloatArray) -> FloatArray:
+    x, y, z = (np.rint(index_xyz + index_xyz + 0.5).astype(np.int64) >> 1).T
+    return np.asarray(array[z, y, x].astype(np.float64))
+
+
+_INTERPOLATORS = {"bspline": interpolate_spline, "linear": _interpolate_linear, "nearest": _interpolate_nearest}
+
+
+def _cast(values: FloatArray, dtype: np.dtype[Any], convention: str) -> npt.NDArray[Any]:
+    """Back to the CT's type: integers are cut toward zero (IBSI: rounded) and held within the type's range, as ITK does."""
     if dtype.kind == "f":
         return values.astype(dtype)
     limits = np.iinfo(dtype)
-    return np.clip(np.trunc(values), limits.min, limits.max).astype(dtype)
+    whole = np.rint(values) if convention == "ibsi" else np.trunc(values)
+    return np.clip(whole, limits.min, limits.max).astype(dtype)

@@ -9,198 +9,174 @@ that i + j and |i - j| equal k, ``eps = 2**-52``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Self
 
 import numpy as np
 
+from axilla.kernels.texture import EPSILON
 from axilla.radiomics._registry import feature
-from axilla.radiomics.discretization import EPSILON, GrayLevels
-from axilla.radiomics.texture.matrices import cooccurrences
 from axilla.volume import FloatArray
 
 
 @dataclass(frozen=True)
 class Glcm:
-    """Co-occurrence probabilities.
+    """Sums over the co-occurrence probabilities of many regions, each ``(n_regions, n_directions)``; NaN where there is no pair.
 
     Parameters
     ----------
-    p : ndarray, shape (n_directions, n, n)
-        Probabilities per direction, for the levels that occur; symmetric. Without directions when no two voxels are neighbors.
-    levels : ndarray, shape (n,)
-        The levels that occur, ascending.
-    n_bins : int
-        The highest level.
+    mean_i, mean_j, variance_i, variance_j, covariance, product : ndarray
+        Of the levels i and j; the product's mean is ``sum(p i j)``.
+    cluster_4, cluster_3, cluster_2 : ndarray
+        ``sum(p (i + j - mean_i - mean_j)**n)``.
+    energy, maximum : ndarray
+        ``sum(p**2)``, ``max(p)``.
+    entropy, entropy_i, entropy_j : ndarray
+        Of p, px and py, bit.
+    cross_entropy, independent_entropy : ndarray
+        ``-sum(p log2(px py + eps))``, ``-sum(px py log2(px py + eps))``.
+    difference_mean, difference_square, difference_variance, difference_entropy : ndarray
+        Of ``k = |i - j|``: ``sum(k p-)``, ``sum(k**2 p-)``, variance, entropy.
+    inverse, inverse_square, inverse_normalized, inverse_square_normalized, inverse_variance : ndarray
+        ``sum(p- / (1 + k))``, ``/ (1 + k**2)``, ``/ (1 + k / N)``, ``/ (1 + k**2 / N**2)``, ``/ k**2``.
+    sum_entropy : ndarray
+        Of i + j.
+    maximal_correlation : ndarray
+        Of `maximal_correlations`.
     """
 
-    p: FloatArray
-    levels: FloatArray
-    n_bins: int
+    mean_i: FloatArray
+    mean_j: FloatArray
+    variance_i: FloatArray
+    variance_j: FloatArray
+    covariance: FloatArray
+    product: FloatArray
+    cluster_4: FloatArray
+    cluster_3: FloatArray
+    cluster_2: FloatArray
+    energy: FloatArray
+    maximum: FloatArray
+    entropy: FloatArray
+    entropy_i: FloatArray
+    entropy_j: FloatArray
+    cross_entropy: FloatArray
+    independent_entropy: FloatArray
+    difference_mean: FloatArray
+    difference_square: FloatArray
+    difference_variance: FloatArray
+    difference_entropy: FloatArray
+    inverse: FloatArray
+    inverse_square: FloatArray
+    inverse_normalized: FloatArray
+    inverse_square_normalized: FloatArray
+    inverse_variance: FloatArray
+    sum_entropy: FloatArray
+    maximal_correlation: FloatArray
 
     @classmethod
-    def of(cls, levels: GrayLevels) -> Glcm:
-        """Of a region in gray levels."""
-        present = levels.present - 1
-        counts = cooccurrences(levels.array, levels.highest)[:, present[:, None], present].astype(np.float64)
-        total = counts.sum(axis=(1, 2))
-        kept = total > 0
-        return cls(counts[kept] / total[kept, None, None], levels.present.astype(np.float64), levels.highest)
-
-    @cached_property
-    def px(self) -> FloatArray:
-        """Row sums, ``(n_directions, n)``; equal to the column sums."""
-        return np.asarray(self.p.sum(axis=2))
-
-    @cached_property
-    def py(self) -> FloatArray:
-        """Column sums, ``(n_directions, n)``."""
-        return np.asarray(self.p.sum(axis=1))
-
-    @cached_property
-    def mu(self) -> FloatArray:
-        """Mean level, ``(n_directions, 1, 1)``."""
-        return np.asarray((self.p * self.i).sum(axis=(1, 2), keepdims=True))
-
-    @property
-    def i(self) -> FloatArray:
-        """Level of each row, ``(n, 1)``."""
-        return self.levels[:, None]
-
-    @property
-    def j(self) -> FloatArray:
-        """Level of each column, ``(1, n)``."""
-        return self.levels[None, :]
-
-    @cached_property
-    def p_sum(self) -> FloatArray:
-        """Probability of i + j = k for k = 0..2 n_bins, ``(n_directions, 2 n_bins + 1)``."""
-        return self._diagonal_sums(self.i + self.j, 2 * self.n_bins + 1)
-
-    @cached_property
-    def p_difference(self) -> FloatArray:
-        """Probability of |i - j| = k for k = 0..n_bins - 1, ``(n_directions, n_bins)``."""
-        return self._diagonal_sums(np.abs(self.i - self.j), self.n_bins)
-
-    def _diagonal_sums(self, k: FloatArray, size: int) -> FloatArray:
-        index = k.astype(np.int64).ravel()
-        rows = [np.bincount(index, weights=matrix.ravel(), minlength=size) for matrix in self.p]
-        return np.asarray(rows, dtype=np.float64).reshape(-1, size)
-
-    @cached_property
-    def k_sum(self) -> FloatArray:
-        """The k of `p_sum`."""
-        return np.arange(2 * self.n_bins + 1, dtype=np.float64)
-
-    @cached_property
-    def k_difference(self) -> FloatArray:
-        """The k of `p_difference`."""
-        return np.arange(self.n_bins, dtype=np.float64)
-
-    @cached_property
-    def entropy(self) -> FloatArray:
-        """``-sum(p log2(p + eps))``, ``(n_directions,)``."""
-        return _entropy(self.p)
+    def of(cls, sums: FloatArray) -> Self:
+        """Of sums ``(n_regions, n_directions, 27)``: those of `axilla.kernels.texture.pair_sums`, then `maximal_correlations`."""
+        return cls(*np.moveaxis(sums, -1, 0))
 
 
-def _entropy(p: FloatArray) -> FloatArray:
-    """``-sum(p log2(p + eps))`` over all axes but the first."""
-    return np.asarray(-(p * np.log2(p + EPSILON)).sum(axis=tuple(range(1, p.ndim))))
+def maximal_correlations(q: FloatArray) -> FloatArray:
+    """Root of the second largest eigenvalue of each matrix ``(n_directions, n, n)``; 1 for one gray level.
 
-
-def _expectation(g: Glcm, values: FloatArray) -> FloatArray:
-    """``sum(p(i, j) value(i, j))`` per direction."""
-    return np.asarray((g.p * values).sum(axis=(1, 2)))
+    NaN where rounding makes it negative: the direction is left out, as in PyRadiomics.
+    """
+    if q.shape[-1] < 2:
+        return np.ones(len(q))
+    eigenvalues = np.linalg.eigvals(q).astype(np.complex128)
+    eigenvalues.sort(axis=-1)
+    second = eigenvalues[:, -2]
+    is_empty = ~q.any(axis=(1, 2))
+    no_root = is_empty | ((second.imag == 0) & (second.real < 0))
+    return np.asarray(np.sqrt(np.where(no_root, np.nan, second)).real)
 
 
 @feature("glcm", "Autocorrelation", ibsi="QWB0")
 def autocorrelation(g: Glcm) -> FloatArray:
     """``sum(p i j)``."""
-    return _expectation(g, g.i * g.j)
+    return g.product
 
 
 @feature("glcm", "ClusterProminence", ibsi="AE86")
 def cluster_prominence(g: Glcm) -> FloatArray:
     """``sum(p (i + j - 2 mu)**4)``."""
-    return _expectation(g, (g.i + g.j - 2 * g.mu) ** 4)
+    return g.cluster_4
 
 
 @feature("glcm", "ClusterShade", ibsi="7NFM")
 def cluster_shade(g: Glcm) -> FloatArray:
     """``sum(p (i + j - 2 mu)**3)``."""
-    return _expectation(g, (g.i + g.j - 2 * g.mu) ** 3)
+    return g.cluster_3
 
 
 @feature("glcm", "ClusterTendency", ibsi="DG8W")
 def cluster_tendency(g: Glcm) -> FloatArray:
     """``sum(p (i + j - 2 mu)**2)``."""
-    return _expectation(g, (g.i + g.j - 2 * g.mu) ** 2)
+    return g.cluster_2
 
 
 @feature("glcm", "Contrast", ibsi="ACUI")
 def contrast(g: Glcm) -> FloatArray:
     """``sum(p (i - j)**2)``."""
-    return _expectation(g, (g.i - g.j) ** 2)
+    return g.difference_square
 
 
 @feature("glcm", "Correlation", ibsi="NI2N")
 def correlation(g: Glcm) -> FloatArray:
     """``sum(p (i - mu) (j - mu)) / (sigma**2 + eps)`` with the levels' variance sigma**2; 1 where that is 0."""
-    sigma_x = np.sqrt(_expectation(g, (g.i - g.mu) ** 2))
-    sigma_y = np.sqrt(_expectation(g, (g.j - g.mu) ** 2))
-    product = sigma_x * sigma_y
-    covariance = _expectation(g, (g.i - g.mu) * (g.j - g.mu))
-    return np.where(product == 0, 1.0, covariance / (product + EPSILON))
+    product = np.sqrt(g.variance_i) * np.sqrt(g.variance_j)
+    return np.where(product == 0, 1.0, g.covariance / (product + EPSILON))
 
 
 @feature("glcm", "DifferenceAverage", ibsi="TF7R")
 def difference_average(g: Glcm) -> FloatArray:
     """``sum(k p-(k))``."""
-    return np.asarray(g.p_difference @ g.k_difference)
+    return g.difference_mean
 
 
 @feature("glcm", "DifferenceEntropy", unit="bit", ibsi="NTRS")
 def difference_entropy(g: Glcm) -> FloatArray:
     """``-sum(p-(k) log2(p-(k) + eps))``."""
-    return _entropy(g.p_difference)
+    return g.difference_entropy
 
 
 @feature("glcm", "DifferenceVariance", ibsi="D3YU")
 def difference_variance(g: Glcm) -> FloatArray:
     """``sum((k - DifferenceAverage)**2 p-(k))``."""
-    deviation = g.k_difference - difference_average(g)[:, None]
-    return np.asarray((g.p_difference * deviation**2).sum(axis=1))
+    return g.difference_variance
 
 
 @feature("glcm", "Id", ibsi="IB1Z")
 def inverse_difference(g: Glcm) -> FloatArray:
     """``sum(p-(k) / (1 + k))``."""
-    return np.asarray((g.p_difference / (1 + g.k_difference)).sum(axis=1))
+    return g.inverse
 
 
 @feature("glcm", "Idm", ibsi="WF0Z")
 def inverse_difference_moment(g: Glcm) -> FloatArray:
     """``sum(p-(k) / (1 + k**2))``."""
-    return np.asarray((g.p_difference / (1 + g.k_difference**2)).sum(axis=1))
+    return g.inverse_square
 
 
 @feature("glcm", "Idmn", ibsi="1QCO")
 def inverse_difference_moment_normalized(g: Glcm) -> FloatArray:
     """``sum(p-(k) / (1 + k**2 / N**2))`` with the number of bins N."""
-    return np.asarray((g.p_difference / (1 + g.k_difference**2 / g.n_bins**2)).sum(axis=1))
+    return g.inverse_square_normalized
 
 
 @feature("glcm", "Idn", ibsi="NDRX")
 def inverse_difference_normalized(g: Glcm) -> FloatArray:
     """``sum(p-(k) / (1 + k / N))`` with the number of bins N."""
-    return np.asarray((g.p_difference / (1 + g.k_difference / g.n_bins)).sum(axis=1))
+    return g.inverse_normalized
 
 
 @feature("glcm", "Imc1", ibsi="R8DG")
 def information_correlation_1(g: Glcm) -> FloatArray:
     """``(H - H1) / HX``: joint entropy H, ``H1 = -sum(p log2(px py + eps))``, HX the entropy of px; 0 where HX is 0."""
-    h1 = -(g.p * np.log2(g.px[:, :, None] * g.py[:, None, :] + EPSILON)).sum(axis=(1, 2))
-    hx = np.maximum(_entropy(g.px), _entropy(g.py))
-    return np.asarray(np.divide(g.entropy - h1, hx, out=np.zeros_like(hx), where=hx != 0))
+    larger = np.maximum(g.entropy_i, g.entropy_j)
+    return np.where(larger == 0, 0.0, (g.entropy - g.cross_entropy) / np.where(larger == 0, 1.0, larger))
 
 
 @feature(
@@ -211,29 +187,27 @@ def information_correlation_1(g: Glcm) -> FloatArray:
 )
 def information_correlation_2(g: Glcm) -> FloatArray:
     """``sqrt(1 - exp(-2 (H2 - H)))`` with ``H2 = -sum(px py log2(px py + eps))``; 0 where H2 equals H."""
-    product = g.px[:, :, None] * g.py[:, None, :]
-    h2 = _entropy(product)
-    inside = 1 - np.exp(-2 * (h2 - g.entropy))
-    root = np.sqrt(inside, out=np.full_like(inside, np.nan), where=inside >= 0)
-    return np.where(h2 == g.entropy, 0.0, root)
+    inside = 1 - np.exp(-2 * (g.independent_entropy - g.entropy))
+    root = np.sqrt(np.where(inside < 0, np.nan, inside))
+    return np.where(g.independent_entropy == g.entropy, 0.0, root)
 
 
 @feature("glcm", "InverseVariance", ibsi="E8JP")
 def inverse_variance(g: Glcm) -> FloatArray:
     """``sum(p-(k) / k**2)`` over k > 0."""
-    return np.asarray((g.p_difference[:, 1:] / g.k_difference[1:] ** 2).sum(axis=1))
+    return g.inverse_variance
 
 
 @feature("glcm", "JointAverage", ibsi="60VM")
 def joint_average(g: Glcm) -> FloatArray:
     """``sum(p i)``."""
-    return g.mu[:, 0, 0]
+    return g.mean_i
 
 
 @feature("glcm", "JointEnergy", ibsi="8ZQL")
 def joint_energy(g: Glcm) -> FloatArray:
     """``sum(p**2)``."""
-    return np.asarray((g.p**2).sum(axis=(1, 2)))
+    return g.energy
 
 
 @feature("glcm", "JointEntropy", unit="bit", ibsi="TU9B")
@@ -248,38 +222,28 @@ def maximal_correlation_coefficient(g: Glcm) -> FloatArray:
 
     A direction whose eigenvalue is negative by rounding is left out, as in PyRadiomics.
     """
-    if g.levels.size < 2:
-        return np.ones(1)
-    q = np.zeros_like(g.p)
-    for k in range(g.levels.size):
-        q += g.p[:, :, None, k] * g.p[:, None, :, k] / (g.px[:, :, None] * g.py[:, None, None, k] + EPSILON)
-    eigenvalues = np.linalg.eigvals(q).astype(np.complex128)
-    eigenvalues.sort(axis=-1)
-    second = eigenvalues[:, -2]
-    is_real = second.imag == 0
-    root = np.sqrt(np.where(is_real & (second.real < 0), np.nan, second))
-    return np.asarray(root.real)
+    return g.maximal_correlation
 
 
 @feature("glcm", "MaximumProbability", ibsi="GYBY")
 def maximum_probability(g: Glcm) -> FloatArray:
     """``max(p)``."""
-    return np.asarray(g.p.max(axis=(1, 2)))
+    return g.maximum
 
 
 @feature("glcm", "SumAverage", ibsi="ZGXS")
 def sum_average(g: Glcm) -> FloatArray:
     """``sum(k p+(k))``; twice JointAverage."""
-    return np.asarray(g.p_sum @ g.k_sum)
+    return g.mean_i + g.mean_j
 
 
 @feature("glcm", "SumEntropy", unit="bit", ibsi="P6QZ")
 def sum_entropy(g: Glcm) -> FloatArray:
     """``-sum(p+(k) log2(p+(k) + eps))``."""
-    return _entropy(g.p_sum)
+    return g.sum_entropy
 
 
 @feature("glcm", "SumSquares", ibsi="UR99")
 def sum_squares(g: Glcm) -> FloatArray:
     """``sum(p (i - mu)**2)``: IBSI's joint variance."""
-    return _expectation(g, (g.i - g.mu) ** 2)
+    return g.variance_i

@@ -5,110 +5,97 @@ Zones are connected over faces, edges and corners. ``N(i, j)`` zones have level 
 
 from __future__ import annotations
 
-import numpy as np
-
 from axilla.radiomics._registry import feature
-from axilla.radiomics.discretization import GrayLevels
-from axilla.radiomics.texture.matrices import zones
 from axilla.radiomics.texture.table import SizeTable
 from axilla.volume import FloatArray
 
 
 class Glszm(SizeTable):
-    """Zones by gray level and number of voxels; one table."""
-
-    @classmethod
-    def of(cls, levels: GrayLevels) -> Glszm:
-        """Of a region in gray levels."""
-        level, size, count = zones(levels.array, levels.highest)
-        sizes, column = np.unique(size, return_inverse=True)
-        counts = np.zeros((1, levels.present.size, sizes.size))
-        counts[0, np.searchsorted(levels.present, level), column] = count
-        return cls(counts, levels.present.astype(np.float64), sizes.astype(np.float64))
+    """Zones by gray level and number of voxels; one matrix."""
 
 
 @feature("glszm", "GrayLevelNonUniformity", ibsi="JNSA")
 def gray_level_nonuniformity(t: Glszm) -> FloatArray:
     """``sum_i(sum_j(N(i, j))**2) / N``."""
-    return t.level_nonuniformity()
+    return t.level_nonuniformity
 
 
 @feature("glszm", "GrayLevelNonUniformityNormalized", ibsi="Y1RO")
 def gray_level_nonuniformity_normalized(t: Glszm) -> FloatArray:
     """``sum_i(sum_j(N(i, j))**2) / N**2``."""
-    return t.level_nonuniformity() / t.total
+    return t.level_nonuniformity / t.total
 
 
 @feature("glszm", "GrayLevelVariance", ibsi="BYLV")
 def gray_level_variance(t: Glszm) -> FloatArray:
     """``sum(p(i, j) (i - mu)**2)`` with ``p = N(i, j) / N``, ``mu = sum(p i)``."""
-    return t.level_variance()
+    return t.level_variance
 
 
 @feature("glszm", "HighGrayLevelZoneEmphasis", ibsi="5GN9")
 def high_gray_level_zone_emphasis(t: Glszm) -> FloatArray:
     """``sum(N(i, j) i**2) / N``."""
-    return t.emphasis(2, 0)
+    return t.high
 
 
 @feature("glszm", "LargeAreaEmphasis", ibsi="48P8")
 def large_area_emphasis(t: Glszm) -> FloatArray:
     """``sum(N(i, j) j**2) / N``."""
-    return t.emphasis(0, 2)
+    return t.long
 
 
 @feature("glszm", "LargeAreaHighGrayLevelEmphasis", ibsi="J17V")
 def large_area_high_gray_level_emphasis(t: Glszm) -> FloatArray:
     """``sum(N(i, j) i**2 j**2) / N``."""
-    return t.emphasis(2, 2)
+    return t.long_high
 
 
 @feature("glszm", "LargeAreaLowGrayLevelEmphasis", ibsi="YH51")
 def large_area_low_gray_level_emphasis(t: Glszm) -> FloatArray:
     """``sum(N(i, j) j**2 / i**2) / N``."""
-    return t.emphasis(-2, 2)
+    return t.long_low
 
 
 @feature("glszm", "LowGrayLevelZoneEmphasis", ibsi="XMSY")
 def low_gray_level_zone_emphasis(t: Glszm) -> FloatArray:
     """``sum(N(i, j) / i**2) / N``."""
-    return t.emphasis(-2, 0)
+    return t.low
 
 
 @feature("glszm", "SizeZoneNonUniformity", ibsi="4JP3")
 def size_zone_nonuniformity(t: Glszm) -> FloatArray:
     """``sum_j(sum_i(N(i, j))**2) / N``."""
-    return t.size_nonuniformity()
+    return t.size_nonuniformity
 
 
 @feature("glszm", "SizeZoneNonUniformityNormalized", ibsi="VB3A")
 def size_zone_nonuniformity_normalized(t: Glszm) -> FloatArray:
     """``sum_j(sum_i(N(i, j))**2) / N**2``."""
-    return t.size_nonuniformity() / t.total
+    return t.size_nonuniformity / t.total
 
 
 @feature("glszm", "SmallAreaEmphasis", ibsi="5QRC")
 def small_area_emphasis(t: Glszm) -> FloatArray:
     """``sum(N(i, j) / j**2) / N``."""
-    return t.emphasis(0, -2)
+    return t.short
 
 
 @feature("glszm", "SmallAreaHighGrayLevelEmphasis", ibsi="HW1V")
 def small_area_high_gray_level_emphasis(t: Glszm) -> FloatArray:
     """``sum(N(i, j) i**2 / j**2) / N``."""
-    return t.emphasis(2, -2)
+    return t.short_high
 
 
 @feature("glszm", "SmallAreaLowGrayLevelEmphasis", ibsi="5RAI")
 def small_area_low_gray_level_emphasis(t: Glszm) -> FloatArray:
     """``sum(N(i, j) / (i**2 j**2)) / N``."""
-    return t.emphasis(-2, -2)
+    return t.short_low
 
 
 @feature("glszm", "ZoneEntropy", unit="bit", ibsi="GU8N")
 def zone_entropy(t: Glszm) -> FloatArray:
     """``-sum(p log2(p + eps))`` with ``p = N(i, j) / N``."""
-    return t.entropy()
+    return t.entropy
 
 
 @feature("glszm", "ZonePercentage", ibsi="P30P")
@@ -120,4 +107,4 @@ def zone_percentage(t: Glszm) -> FloatArray:
 @feature("glszm", "ZoneVariance", ibsi="3NSA")
 def zone_variance(t: Glszm) -> FloatArray:
     """``sum(p(i, j) (j - mu)**2)`` with ``p = N(i, j) / N``, ``mu = sum(p j)``."""
-    return t.size_variance()
+    return t.size_variance

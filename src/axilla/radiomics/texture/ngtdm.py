@@ -10,12 +10,11 @@ neighbor; PyRadiomics counts all, and a voxel without neighbor adds nothing to s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from axilla.radiomics._registry import feature
-from axilla.radiomics.discretization import GrayLevels
-from axilla.radiomics.texture.matrices import neighborhood_differences
 from axilla.volume import FloatArray
 
 _NO_DIFFERENCE_COARSENESS = 1e6
@@ -26,66 +25,63 @@ _LONELY_VOXELS = "Voxels without a neighbor in the region count here, not in IBS
 
 @dataclass(frozen=True)
 class Ngtdm:
-    """Neighborhood differences by gray level.
+    """Sums over the neighborhood differences of many regions, each ``(n_regions,)``.
 
     Parameters
     ----------
-    p, s, i : ndarray, shape (n_levels,)
-        As in the module's docstring, for the levels that occur.
-    n_voxels : int
-        Number of voxels.
+    n_voxels, n_levels, s : ndarray
+        Number of voxels, number of levels, ``sum(s)``.
+    ps : ndarray
+        ``sum(p s)``.
+    spread, complexity, contrast, strength : ndarray
+        Over all pairs of levels: ``sum(|i p(i) - j p(j)|)``, ``sum(|i - j| (p(i) s(i) + p(j) s(j)) / (p(i) + p(j)))``,
+        ``sum(p(i) p(j) (i - j)**2)``, ``sum((p(i) + p(j)) (i - j)**2)``.
     """
 
-    p: FloatArray
+    n_voxels: FloatArray
+    n_levels: FloatArray
     s: FloatArray
-    i: FloatArray
-    n_voxels: int
+    ps: FloatArray
+    spread: FloatArray
+    complexity: FloatArray
+    contrast: FloatArray
+    strength: FloatArray
 
     @classmethod
-    def of(cls, levels: GrayLevels) -> Ngtdm:
-        """Of a region in gray levels."""
-        count, difference = neighborhood_differences(levels.array, levels.highest)
-        rows = levels.present - 1
-        n_voxels = int(count.sum())
-        return cls(count[rows] / n_voxels, difference[rows], levels.present.astype(np.float64), n_voxels)
+    def of(cls, sums: FloatArray) -> Self:
+        """Of sums ``(n_regions, 8)`` as `axilla.kernels.texture.difference_sums` orders them."""
+        return cls(*sums.T)
 
 
-def _ratio(numerator: float, denominator: float, otherwise: float) -> float:
-    return numerator / denominator if denominator else otherwise
+def _ratio(numerator: FloatArray, denominator: FloatArray, otherwise: float) -> FloatArray:
+    return np.where(denominator == 0, otherwise, numerator / np.where(denominator == 0, 1.0, denominator))
 
 
 @feature("ngtdm", "Busyness", ibsi="NQ30", differs=_LONELY_VOXELS)
-def busyness(t: Ngtdm) -> float:
+def busyness(t: Ngtdm) -> FloatArray:
     """``sum(p s) / sum_ij(|i p(i) - j p(j)|)``; 0 for one gray level."""
-    weighted = t.i * t.p
-    spread = np.abs(weighted[:, None] - weighted).sum()
-    return _ratio(float(t.p @ t.s), float(spread), 0.0)
+    return _ratio(t.ps, t.spread, 0.0)
 
 
 @feature("ngtdm", "Coarseness", ibsi="QCDE", differs=_LONELY_VOXELS)
-def coarseness(t: Ngtdm) -> float:
+def coarseness(t: Ngtdm) -> FloatArray:
     """``1 / sum(p s)``; 1e6 where no voxel differs from its neighbors."""
-    return _ratio(1.0, float(t.p @ t.s), _NO_DIFFERENCE_COARSENESS)
+    return _ratio(np.ones_like(t.ps), t.ps, _NO_DIFFERENCE_COARSENESS)
 
 
 @feature("ngtdm", "Complexity", ibsi="HDEZ", differs=_LONELY_VOXELS)
-def complexity(t: Ngtdm) -> float:
+def complexity(t: Ngtdm) -> FloatArray:
     """``sum_ij(|i - j| (p(i) s(i) + p(j) s(j)) / (p(i) + p(j))) / N``."""
-    ps = t.p * t.s
-    terms = np.abs(t.i[:, None] - t.i) * (ps[:, None] + ps) / (t.p[:, None] + t.p)
-    return float(terms.sum() / t.n_voxels)
+    return t.complexity / t.n_voxels
 
 
 @feature("ngtdm", "Contrast", ibsi="65HE", differs=_LONELY_VOXELS)
-def contrast(t: Ngtdm) -> float:
+def contrast(t: Ngtdm) -> FloatArray:
     """``sum_ij(p(i) p(j) (i - j)**2) / (n (n - 1)) * sum(s) / N``; 0 for one gray level."""
-    n = t.i.size
-    pairs = (t.p[:, None] * t.p * (t.i[:, None] - t.i) ** 2).sum()
-    return _ratio(float(pairs * t.s.sum() / t.n_voxels), float(n * (n - 1)), 0.0)
+    return _ratio(t.contrast * t.s / t.n_voxels, t.n_levels * (t.n_levels - 1), 0.0)
 
 
 @feature("ngtdm", "Strength", ibsi="1X9X", differs=_LONELY_VOXELS)
-def strength(t: Ngtdm) -> float:
+def strength(t: Ngtdm) -> FloatArray:
     """``sum_ij((p(i) + p(j)) (i - j)**2) / sum(s)``; 0 where no voxel differs from its neighbors."""
-    pairs = ((t.p[:, None] + t.p) * (t.i[:, None] - t.i) ** 2).sum()
-    return _ratio(float(pairs), float(t.s.sum()), 0.0)
+    return _ratio(t.strength, t.s, 0.0)

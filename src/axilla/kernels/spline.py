@@ -1,0 +1,169 @@
+"""Cubic B-spline interpolation (Unser 1999, IEEE Signal Process Mag 16(6):22-38), where and only where it is needed.
+
+The arithmetic, its order included, is that of ITK's ``BSplineDecompositionImageFilter`` and ``BSplineInterpolateImageFunction``,
+so that a value which is a whole number in exact arithmetic falls on the same side of it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+POLE = math.sqrt(3.0) - 2.0
+GAIN = 1.0 * (1.0 - POLE) * (1.0 - 1.0 / POLE)
+HORIZON = math.ceil(math.log(1e-10) / math.log(abs(POLE)))
+"""Voxels ITK sums over to start a line at the image's border."""
+
+_LANES = 16
+"""Rows filtered at a time: their buffer fits the first-level cache."""
+
+
+@njit(cache=True, nogil=True)
+def spline_coefficients(
+    array: npt.NDArray[Any], low: npt.NDArray[np.int64], high: npt.NDArray[np.int64], margin: int
+) -> npt.NDArray[np.float64]:
+    """Spline coefficients of a box of an image.
+
+    A voxel's influence falls by 0.27 with every step along an axis; what lies more than `margin` steps away from the box is left
+    out, as if the image were mirrored there.
+
+    Parameters
+    ----------
+    array : ndarray, shape (z, y, x)
+        The image, mirrored at its outer voxel centers.
+    low, high : ndarray, shape (3,)
+        The box (z, y, x).
+    margin : int
+        Voxels.
+
+    Returns
+    -------
+    ndarray, shape high - low
+    """
+    nz, ny, nx = array.shape
+    first, last = max(low[0] - margin, 0), min(high[0] + margin, nz)
+    planes = np.empty((last - first, (high[1] - low[1]) * (high[2] - low[2])))
+    rows = np.empty((high[1] - low[1] + 2 * margin, high[2] - low[2]))
+    lanes = np.empty((high[2] - low[2] + 2 * margin, _LANES))
+    for z in range(first, last):
+        reach = margin - max(low[0] - z, z - high[0] + 1, 0)
+        y0, y1 = max(low[1] - reach, 0), min(high[1] + reach, ny)
+        for y in range(y0, y1, _LANES):
+            stop = min(y + _LANES, y1)
+            near = reach - max(low[1] - stop + 1, y - high[1] + 1, 0)
+            x0, x1 = max(low[2] - near, 0), min(high[2] + near, nx)
+            for lane in range(stop - y):
+                for x in range(x0, x1):
+                    lanes[x - x0, lane] = array[z, y + lane, x]
+            _filter(lanes[: x1 - x0])
+            for lane in range(stop - y):
+                for x in range(low[2], high[2]):
+                    rows[y + lane - y0, x - low[2]] = lanes[x - x0, lane]
+        _filter(rows[: y1 - y0])
+        planes[z - first] = rows[low[1] - y0 : high[1] - y0].ravel()
+    _filter(planes)
+    return planes[low[0] - first : high[0] - first].copy().reshape(high[0] - low[0], high[1] - low[1], high[2] - low[2])
+
+
+@njit(cache=True, nogil=True)
+def _filter(lines: npt.NDArray[np.float64]) -> None:
+    """Turn samples ``(n, n_lines)`` along axis 0 into coefficients, in place; mirrored at both ends."""
+    n, n_lines = lines.shape
+    if n == 1:
+        return
+    for k in range(n):
+        for line in range(n_lines):
+            lines[k, line] *= GAIN
+    for line in range(n_lines):
+        lines[0, line] = _first_causal(lines[:, line])
+    for k in range(1, n):
+        for line in range(n_lines):
+            lines[k, line] += POLE * lines[k - 1, line]
+    for line in range(n_lines):
+        lines[n - 1, line] = (POLE / (POLE * POLE - 1.0)) * (POLE * lines[n - 2, line] + lines[n - 1, line])
+    for k in range(n - 2, -1, -1):
+        for line in range(n_lines):
+            lines[k, line] = POLE * (lines[k + 1, line] - lines[k, line])
+
+
+@njit(cache=True, nogil=True)
+def _first_causal(line: npt.NDArray[np.float64]) -> float:
+    """The first value of the causal recursion; of a short line the mirror image at its far end counts too."""
+    n, power, total = len(line), POLE, line[0]
+    if n > HORIZON:
+        for k in range(1, HORIZON):
+            total += power * line[k]
+            power *= POLE
+        return float(total)
+    mirrored = POLE ** (n - 1.0)
+    total += mirrored * line[n - 1]
+    mirrored *= mirrored * (1.0 / POLE)
+    for k in range(1, n - 1):
+        total += (power + mirrored) * line[k]
+        power *= POLE
+        mirrored *= 1.0 / POLE
+    return float(total / (1.0 - power * power))
+
+
+@njit(cache=True, nogil=True)
+def spline_values(
+    coefficients: npt.NDArray[np.float64],
+    low: npt.NDArray[np.int64],
+    size: npt.NDArray[np.int64],
+    index_xyz: npt.NDArray[np.float64],
+    first: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """The spline at some points.
+
+    Parameters
+    ----------
+    coefficients : ndarray, shape (z, y, x)
+        Of a box that holds all taps.
+    low, size : ndarray, shape (3,)
+        Where the box begins (z, y, x); the whole image's shape.
+    index_xyz : ndarray, shape (n, 3)
+        Continuous indices (x, y, z) in the whole image.
+    first : ndarray, shape (n, 3)
+        The first of the four taps along each axis (x, y, z).
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    values, taps, weights = np.empty(len(index_xyz)), np.empty((3, 4), np.int64), np.empty((3, 4))
+    for n in range(len(index_xyz)):
+        for axis in range(3):
+            _cubic_weights(index_xyz[n, axis] - (first[n, axis] + 1), weights[axis])
+            for k in range(4):
+                taps[axis, k] = _mirror(first[n, axis] + k, size[2 - axis]) - low[2 - axis]
+        total = 0.0
+        for z in range(4):
+            for y in range(4):
+                for x in range(4):
+                    weight = weights[0, x] * weights[1, y] * weights[2, z]
+                    total += weight * coefficients[taps[2, z], taps[1, y], taps[0, x]]
+        values[n] = total
+    return values
+
+
+@njit(cache=True, nogil=True)
+def _mirror(index: int, size: int) -> int:
+    """An index reflected at the first and the last voxel center."""
+    if size == 1:
+        return 0
+    period = 2 * (size - 1)
+    folded = abs(index) % period
+    return min(folded, period - folded)
+
+
+@njit(cache=True, nogil=True)
+def _cubic_weights(fraction: float, weights: npt.NDArray[np.float64]) -> None:
+    """The cubic B-spline at the four voxels around a point, `fraction` beyond the second of them."""
+    weights[3] = (1.0 / 6.0) * fraction * fraction * fraction
+    weights[0] = (1.0 / 6.0) + 0.5 * fraction * (fraction - 1.0) - weights[3]
+    weights[2] = fraction + weights[0] - 2.0 * weights[3]
+    weights[1] = 1.0 - weights[0] - weights[2] - weights[3]

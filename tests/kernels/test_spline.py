@@ -1,0 +1,50 @@
+"""The spline against its slow twin, and bit for bit against ITK."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.naive import spline as naive
+
+from axilla.kernels import spline
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+def of_itk(array):
+    image = sitk.GetImageFromArray(array.astype(np.float64))
+    return sitk.GetArrayFromImage(sitk.BSplineDecomposition(image, 3))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_values_are_the_twins(seed):
+    rng = np.random.default_rng(seed)
+    size = rng.integers(1, 9, 3)
+    array = read_only(rng.integers(-500, 500, size).astype(np.int16))
+    low, high = np.zeros(3, dtype=np.int64), size.astype(np.int64)
+    coefficients = spline.spline_coefficients(array, low, high, 48)
+    np.testing.assert_allclose(coefficients, naive.spline_coefficients(array, low, high, 48), atol=1e-8)
+    index_xyz = rng.uniform(0, size[::-1] - 1, (6, 3))
+    first = np.floor(index_xyz).astype(np.int64) - 1
+    arguments = coefficients, low, high, index_xyz, first
+    np.testing.assert_allclose(spline.spline_values(*arguments), naive.spline_values(*arguments), atol=1e-8)
+
+
+@pytest.mark.parametrize("shape", [(5, 30, 19), (18, 17, 2), (1, 18, 19), (3, 1, 40)])
+def test_short_axes_have_itks_bits(shape):
+    array = read_only(np.random.default_rng(0).integers(-200, 300, shape).astype(np.int16))
+    got = spline.spline_coefficients(array, np.zeros(3, dtype=np.int64), np.array(shape), 48)
+    np.testing.assert_array_equal(got, of_itk(array))
+
+
+@pytest.mark.parametrize(("low", "size"), [((60, 55, 62), (9, 12, 8)), ((0, 50, 110), (6, 30, 20)), ((95, 0, 0), (25, 5, 9))])
+def test_a_box_has_the_bits_of_the_whole_image(low, size):
+    array = read_only(np.random.default_rng(1).integers(-1000, 1500, (120, 130, 130)).astype(np.int16))
+    low, high = np.array(low), np.add(low, size)
+    whole = of_itk(array)[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    np.testing.assert_array_equal(spline.spline_coefficients(array, low, high, 48), whole)
