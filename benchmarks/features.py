@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         present = [peer for peer in peers if peer.name in {tool.name for tool in tools}]
         _memory([Peer(OURS, sys.executable), *present], ct, mask)
         _growth(given.clock, given.rounds, folder, ct, mask)
-        _starts(present, folder)
+        _starts(present, folder, ct, mask)
 
 
 class _Bench:
@@ -131,17 +131,14 @@ def _whole(bench: _Bench, ct: Path, mask: Path) -> None:
 def _memory(peers: Sequence[Peer], ct: Path, mask: Path) -> None:
     """Peak of a process that reads the whole CT and the mask and measures."""
     rows = []
-    for n in (1, len(DIAMETERS_MM)):
-        row = [f"{n} node(s)"]
-        for peer in peers:
-            tool = Tool(peer.name, str(peer.python))
-            read = tool.load("whole", ct, mask)["peak_mb"]
-            done = tool.measure("whole", range(len(DIAMETERS_MM), len(DIAMETERS_MM) - n, -1))["peak_mb"]
-            row.append(f"{tool.imports_mb:.0f} / {read:.0f} / {done:.0f}")
-            tool.close()
-        rows.append(row)
-    head = ["whole CT (int16: 150 MB, mask: 75 MB)", *(peer.name for peer in peers)]
-    _table("Peak memory, MB: after imports / after reading / after measuring", head, rows)
+    for peer, n in [(peers[0], 1), (peers[0], len(DIAMETERS_MM)), *((peer, 1) for peer in peers[1:])]:
+        tool = Tool(peer.name, str(peer.python))
+        read = tool.load("whole", ct, mask)["peak_mb"]
+        done = tool.measure("whole", range(len(DIAMETERS_MM), len(DIAMETERS_MM) - n, -1))["peak_mb"]
+        rows.append([f"{peer.name}, {n} node(s)", *(f"{mb:.0f}" for mb in (tool.imports_mb, read, done))])
+        tool.close()
+    head = ["whole CT (150 MB of int16) and mask (75 MB)", "after imports", "after reading", "after measuring"]
+    _table("Peak memory, MB", head, rows)
 
 
 def _growth(clock: str, rounds: int, folder: Path, ct: Path, mask: Path) -> None:
@@ -167,9 +164,9 @@ def _growth(clock: str, rounds: int, folder: Path, ct: Path, mask: Path) -> None
     tool.close()
 
 
-def _starts(peers: Sequence[Peer], folder: Path) -> None:
+def _starts(peers: Sequence[Peer], folder: Path, ct: Path, mask: Path) -> None:
     """Whole processes: import, the first extraction ever (kernels compile), a later one; peers from start to first answer."""
-    ct, mask = next(folder.glob("ct_*_own.nii.gz")), next(folder.glob("mask_*_own.nii.gz"))
+    ct, mask = crop(ct, mask, SIZES[10], folder)
     command = [sys.executable, "-m", "axilla", "extract", str(ct), str(mask), "-o", str(folder / "features.csv")]
     fresh = {"NUMBA_CACHE_DIR": str(folder / "cache")}
     rows = [["import axilla", f"{min(_run([sys.executable, '-c', 'import axilla']) for _ in range(5)):.2f}"]]

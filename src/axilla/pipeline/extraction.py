@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -93,6 +94,7 @@ def extract_features(
     series_uid: str | None = None,
     settings: RadiomicsSettings | None = None,
     settings_notes: tuple[str, ...] = (),
+    jobs: int | None = None,
     progress: Progress = silent,
 ) -> Outcome:
     """Measure every label of a mask and write the feature table.
@@ -113,6 +115,8 @@ def extract_features(
         How to measure; the paper's way if left out.
     settings_notes : tuple of str
         Remarks on the file the settings came from.
+    jobs : int, optional
+        Regions measured at the same time; one a core if left out. The numbers do not depend on it.
     progress : Progress
         Told where the work is.
 
@@ -134,7 +138,7 @@ def extract_features(
     segmentation, renamed = _told_apart(reading.segmentation)
     notes = (*settings_notes, *volume.warnings, *_on_numbers(volume), *reading.notes, *renamed)
     progress("extract features", 0, 1)
-    table = extract(volume, segmentation, settings, patient_id)
+    table = extract(volume, segmentation, settings, patient_id, jobs=jobs or os.cpu_count() or 1)
     progress("extract features", 1, 1)
     provenance = {
         "settings": _plain(settings),
