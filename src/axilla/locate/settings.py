@@ -18,9 +18,9 @@ class LocateSettings:
     segment: SegmentSettings = field(default_factory=SegmentSettings)
     """How soft tissue is cut into lumps."""
 
-    min_score: float = 0.35
-    """Candidates at or above this detection score become nodes: on the phantom-1 cases the model was fitted to (cross-validated)
-    0.6 false nodes per axilla, and one per side on the real CT; below it, stubs of vessels come in faster than nodes."""
+    min_score: float = 0.25
+    """Candidates at or above this detection score become nodes: about one false node per axilla on phantom-1 seeds the model was not
+    fitted to (docs/locate.md); above it, small nodes are lost faster than stubs of vessels."""
 
     margin_mm: float = 9.0
     """Working box around the axilla: walls must be wide enough to be recognized as muscle."""
