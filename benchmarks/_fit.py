@@ -33,24 +33,28 @@ from axilla.volume import BoolArray, FloatArray, Volume, to_canonical
 from benchmarks._nodes import CONDITIONS, parse_seeds, phantom_case
 
 PLAN: dict[str, str] = {
-    "base: 1 mm, venous": "1001-1012",
-    "slices: 3 mm": "1021-1032",
-    "contrast: none": "1041-1043",
-    "contrast: arterial, injected R": "1051-1053",
+    "base: 1 mm, venous": "1001-1040",
+    "slices: 3 mm": "1021-1040",
+    "contrast: none": "1041-1046",
+    "contrast: arterial, injected R": "1051-1056",
     "body: thin woman": "1061-1063",
     "body: obese woman": "1071-1073",
-    "body: muscular man": "1081-1083",
-    "body: arms down": "1091-1093",
-    "noise: 25 HU": "1101-1103",
-    "slices: 5 mm": "1111-1112",
-    "slices: 0.6 mm": "1121",
-    "cohort": "2001-2004,2011-2016",
+    "body: muscular man": "1081-1086",
+    "body: arms down": "1084,1091-1096",
+    "noise: 25 HU": "1101-1106",
+    "slices: 5 mm": "1111-1114",
+    "slices: 0.6 mm": "1121-1123",
+    "cohort": "2001-2004,2011-2046",
 }
 """Seeds by condition of `benchmarks._nodes.CONDITIONS`; ``cohort`` is a default patient of ``axilla simulate``. No figure that is
 reported comes from these seeds."""
 
-IMPLANT_SEEDS = "6001-6006"
+IMPLANTS = "implants"
+IMPLANT_SEEDS = "6001-6012"
 """Implants into the real CT named with ``--ct``, six wanted per axilla."""
+
+IMPLANT_WEIGHT = 0.5
+"""A hypothesis of the real CT counts as half one of the phantom: all implants share one patient's anatomy."""
 
 OVERLAP = (0.25, 0.65)
 """Below the first intersection over union a hypothesis is no node, above the second it is one; between them it counts as both in
@@ -59,10 +63,11 @@ proportion, so that the better of two overlapping outlines gets the higher score
 
 @dataclass(frozen=True)
 class Examples:
-    """Measurements, ``(n, len(NAMES))``, and how much of a node each hypothesis is, 0-1."""
+    """Measurements, ``(n, len(NAMES))``; how much of a node each hypothesis is, 0-1; how much each counts."""
 
     values: FloatArray
     target: FloatArray
+    weight: FloatArray
 
 
 def examples(case_volume: Volume, truth: npt.NDArray[np.uint16], ignored: BoolArray | None = None) -> Examples:
@@ -82,7 +87,8 @@ def examples(case_volume: Volume, truth: npt.NDArray[np.uint16], ignored: BoolAr
             overlap, touches = _overlaps(group.items, own, skipped, full, crop)
             values.append(group.values[~touches])
             targets.append(np.clip((overlap[~touches] - OVERLAP[0]) / (OVERLAP[1] - OVERLAP[0]), 0, 1))
-    return Examples(np.concatenate(values), np.concatenate(targets))
+    target = np.concatenate(targets)
+    return Examples(np.concatenate(values), target, np.ones(len(target)))
 
 
 def _overlaps(
@@ -109,12 +115,12 @@ def fit(data: Examples) -> HistGradientBoostingClassifier:
     positive = data.target > 0
     values = np.concatenate([data.values, data.values[positive]])
     label = np.concatenate([np.zeros(len(data.values)), np.ones(int(positive.sum()))])
-    weight = np.concatenate([1 - data.target, data.target[positive]])
+    weight = np.concatenate([data.weight * (1 - data.target), (data.weight * data.target)[positive]])
     model = HistGradientBoostingClassifier(
-        max_iter=250, learning_rate=0.08, max_leaf_nodes=12, min_samples_leaf=60, l2_regularization=5.0, early_stopping=False,
-        random_state=0,
+        max_iter=500, learning_rate=0.05, max_leaf_nodes=31, min_samples_leaf=60, l2_regularization=5.0, max_features=0.3,
+        early_stopping=False, random_state=0,
     )  # fmt: skip
-    return model.fit(values, label, sample_weight=weight)
+    return model.fit(values[weight > 0], label[weight > 0], sample_weight=weight[weight > 0])
 
 
 def as_json(model: HistGradientBoostingClassifier, data: Examples, fitted_on: Sequence[str]) -> dict[str, object]:
@@ -166,7 +172,7 @@ def planned(ct: Path | None, rois: Path | None) -> Iterator[tuple[str, Callable[
         volume = read_ct(ct).volume
         known = None if rois is None else read_mask(rois, volume.geometry).segmentation.to_labels().array > 0
         for seed in parse_seeds(IMPLANT_SEEDS):
-            yield f"implants {seed}", partial(_implanted, volume, known, seed)
+            yield f"{IMPLANTS} {seed}", partial(_implanted, volume, known, seed)
 
 
 def _phantom(condition: str, seed: int) -> Case:
@@ -180,10 +186,10 @@ def _implanted(volume: Volume, known: BoolArray | None, seed: int) -> Case:
     return case, None if known is None else known & (case.truth.to_labels().array == 0)
 
 
-def gather(ct: Path | None, rois: Path | None, cache: Path) -> tuple[Examples, list[str]]:
+def gather(ct: Path | None, rois: Path | None, cache: Path) -> Examples:
     """Examples of all planned cases; each is kept in a file, so that a run can be stopped and gone on with."""
     cache.mkdir(parents=True, exist_ok=True)
-    parts, names = [], []
+    parts = []
     for name, make in planned(ct, rois):
         file = cache / f"{name.replace(':', '').replace(',', '').replace(' ', '_')}.npz"
         if not file.exists():
@@ -191,15 +197,17 @@ def gather(ct: Path | None, rois: Path | None, cache: Path) -> tuple[Examples, l
             found = examples(case.volume, case.truth.to_labels().array, ignored)
             np.savez_compressed(file, values=found.values, target=found.target)
         with np.load(file) as stored:
-            parts.append(Examples(stored["values"], stored["target"]))
-        names.append(name)
-        print(
-            f"{name}: {len(parts[-1].target)} hypotheses, {int((parts[-1].target > 0).sum())} on nodes",
-            file=sys.stderr,
-            flush=True,
-        )
-    joined = Examples(np.concatenate([p.values for p in parts]), np.concatenate([p.target for p in parts]))
-    return joined, names
+            target = stored["target"]
+            weight = np.full(len(target), IMPLANT_WEIGHT if name.startswith(IMPLANTS) else 1.0)
+            parts.append(Examples(stored["values"], target, weight))
+        print(f"{name}: {len(target)} hypotheses, {int((target > 0).sum())} on nodes", file=sys.stderr, flush=True)
+    return Examples(*(np.concatenate([getattr(p, key) for p in parts]) for key in ("values", "target", "weight")))
+
+
+def sources(has_ct: bool) -> list[str]:
+    """What the model was fitted to, in words."""
+    words = [f"{PHANTOM_VERSION} {condition}, seeds {seeds}" for condition, seeds in PLAN.items()]
+    return [*words, f"{IMPLANTS} of {PHANTOM_VERSION} nodes into one real CT, seeds {IMPLANT_SEEDS}"] if has_ct else words
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -210,8 +218,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--rois", type=Path, help="masks of that CT's own nodes: what touches them is left out")
     parser.add_argument("--cache", type=Path, required=True, help="folder of the measured cases")
     options = parser.parse_args(list(arguments))
-    data, names = gather(options.ct, options.rois, options.cache)
-    options.out.write_text(json.dumps(as_json(fit(data), data, names)) + "\n", encoding="utf-8")
+    data = gather(options.ct, options.rois, options.cache)
+    options.out.write_text(json.dumps(as_json(fit(data), data, sources(options.ct is not None))) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -86,6 +86,13 @@ def test_the_sidecar_says_how_and_of_what(drawn: Any, tmp_path: Path, capsys: py
     assert (tmp_path / "g.csv.json").read_bytes() == (tmp_path / "f.csv.json").read_bytes()
 
 
+def test_any_number_of_jobs_gives_the_same_bytes(drawn: Any, tmp_path: Path) -> None:
+    for jobs in ("1", "2", "7"):
+        assert _extract(drawn, drawn.folder / "m.nii.gz", tmp_path / f"{jobs}.csv", "--jobs", jobs) == 0
+        for name in (f"{jobs}.csv", f"{jobs}.csv.json"):
+            assert (tmp_path / name).read_bytes() == (tmp_path / f"1{name[1:]}").read_bytes()
+
+
 def test_a_resampled_mask_is_said_so(drawn: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image = sitk.ReadImage(str(drawn.folder / "m.nii.gz"))
     image.SetOrigin((-19.7, 30.5, -100.0))

@@ -222,6 +222,9 @@ def extract(
         bool, typer.Option("--resample-mask", help="Bring a mask from another grid onto the CT's (nearest).")
     ] = False,
     series: SeriesOption = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Regions measured at the same time; default: the number of cores.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the 107 radiomic features of every label of a mask.
@@ -241,6 +244,7 @@ def extract(
             series_uid=series,
             settings=chosen,
             settings_notes=remarks,
+            jobs=jobs,
             progress=progress,
         )
     emit(outcome.result, outcome.lines, as_json=as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +29,7 @@ PSEUDONYM = "P0001"
 
 _MEASURED_WITH = ("numpy", "numba", "pandas", "SimpleITK")
 
-_AS_STORED = ImageSettings(must_be_hu=False, keep_floats=True)
+AS_STORED = ImageSettings(must_be_hu=False, keep_floats=True)
 """The mask says what is measured, and another program's answer to the same file must be the same: no image is refused for its
 values, and floats stay floats."""
 
@@ -93,6 +94,7 @@ def extract_features(
     series_uid: str | None = None,
     settings: RadiomicsSettings | None = None,
     settings_notes: tuple[str, ...] = (),
+    jobs: int | None = None,
     progress: Progress = silent,
 ) -> Outcome:
     """Measure every label of a mask and write the feature table.
@@ -113,6 +115,8 @@ def extract_features(
         How to measure; the paper's way if left out.
     settings_notes : tuple of str
         Remarks on the file the settings came from.
+    jobs : int, optional
+        Regions measured at the same time; one a core if left out. The numbers do not depend on it.
     progress : Progress
         Told where the work is.
 
@@ -127,14 +131,14 @@ def extract_features(
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise UsageError(f"The feature table's name must end in .csv or .parquet, not {out.name!r}.")
     check_can_write(out)
-    volume = read_one_ct(ct, series_uid, progress, _AS_STORED).volume
+    volume = read_one_ct(ct, series_uid, progress, AS_STORED).volume
     reading = read_mask(mask, volume.geometry, resample=resample_mask)
     if not any(segment.n_voxels for segment in reading.segmentation.segments):
         raise InputRefusedError("The mask has no voxel in any label, so there is nothing to measure; draw the nodes first.")
     segmentation, renamed = _told_apart(reading.segmentation)
     notes = (*settings_notes, *volume.warnings, *_on_numbers(volume), *reading.notes, *renamed)
     progress("extract features", 0, 1)
-    table = extract(volume, segmentation, settings, patient_id)
+    table = extract(volume, segmentation, settings, patient_id, jobs=jobs or os.cpu_count() or 1)
     progress("extract features", 1, 1)
     provenance = {
         "settings": _plain(settings),

@@ -1,0 +1,27 @@
+"""axilla, asked as the peers are."""
+
+from pathlib import Path
+
+from protocol import serve
+
+from axilla import __version__
+from axilla.io import read_ct
+from axilla.io.exchange import read_mask
+from axilla.node import Segmentation
+from axilla.pipeline.extraction import AS_STORED
+from axilla.radiomics import FEATURE_NAMES, extract
+
+
+def load(image, mask):
+    volume = read_ct(Path(image), image=AS_STORED).volume
+    segmentation = read_mask(Path(mask), volume.geometry).segmentation
+    return volume, {segment.label: segment for segment in segmentation.segments}
+
+
+def measure(loaded, labels):
+    volume, segments = loaded
+    table = extract(volume, Segmentation(volume.geometry, tuple(segments[label] for label in labels)))
+    return [dict(zip(FEATURE_NAMES, row, strict=True)) for row in table.values(FEATURE_NAMES)]
+
+
+serve(__version__, load, measure)

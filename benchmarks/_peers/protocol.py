@@ -1,0 +1,56 @@
+"""What every tool's worker speaks: JSON lines in, JSON lines out. Standard library only, because each tool has its own Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None
+
+
+def serve(version, load, measure):
+    """Answer ``load`` and ``measure`` until the input ends.
+
+    `load(image_path, mask_path)` gives what `measure(loaded, labels)` takes; that gives a list of ``{feature: value}``. Only
+    `measure` is timed. What the tool prints goes to stderr.
+    """
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    loaded = {}
+
+    def say(**answer):
+        answers.write(json.dumps({**answer, "peak_mb": _peak_mb()}) + "\n")
+        answers.flush()
+
+    say(version=version)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if asked["do"] == "load":
+            loaded[asked["key"]] = load(asked["image"], asked["mask"])
+            say()
+            continue
+        start = time.perf_counter(), time.process_time()
+        found = measure(loaded[asked["key"]], asked["labels"])
+        end = time.perf_counter(), time.process_time()
+        features = [{name: _number(value) for name, value in row.items()} for row in found] if asked["show"] else []
+        say(wall=end[0] - start[0], cpu=end[1] - start[1], features=features)
+
+
+def _number(value):
+    """A float, or its real part; None where it is not a finite number."""
+    number = complex(value).real
+    return number if number - number == 0 else None
+
+
+def _peak_mb():
+    """Of this process alone: on Linux ``ru_maxrss`` begins with what the parent held."""
+    status = "/proc/self/status"
+    if os.path.exists(status):  # noqa: PTH110  standard library of any Python
+        with open(status) as stream:  # noqa: PTH123
+            return next(int(line.split()[1]) / 1024 for line in stream if line.startswith("VmHWM"))
+    return 0.0 if resource is None else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
