@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from axilla.kernels._compile import kernel
 
 POLE = math.sqrt(3.0) - 2.0
 GAIN = 1.0 * (1.0 - POLE) * (1.0 - 1.0 / POLE)
@@ -22,7 +23,7 @@ _LANES = 32
 """Rows filtered at a time: their buffer stays in the nearest caches."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def spline_taps(
     index_xyz: npt.NDArray[np.float64], size: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -54,7 +55,7 @@ def spline_taps(
     return first, low, high
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def spline_coefficients(
     array: npt.NDArray[Any], low: npt.NDArray[np.int64], high: npt.NDArray[np.int64], margin: int
 ) -> npt.NDArray[np.float64]:
@@ -108,7 +109,7 @@ def spline_coefficients(
     return box
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _filter(lines: npt.NDArray[np.float64], n: int) -> None:
     """Turn the first n samples of lines along axis 0 into coefficients, in place; mirrored at both ends."""
     n_lines = lines.shape[1]
@@ -126,7 +127,7 @@ def _filter(lines: npt.NDArray[np.float64], n: int) -> None:
             lines[k, line] = POLE * (lines[k + 1, line] - lines[k, line])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _first_causal(lines: npt.NDArray[np.float64], line: int, n: int) -> float:
     """The first value of the causal recursion; of a short line the mirror image at its far end counts too."""
     power, total = POLE, GAIN * lines[0, line]
@@ -145,7 +146,7 @@ def _first_causal(lines: npt.NDArray[np.float64], line: int, n: int) -> float:
     return float(total / (1.0 - power * power))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def spline_values(
     coefficients: npt.NDArray[np.float64],
     low: npt.NDArray[np.int64],
@@ -186,7 +187,7 @@ def spline_values(
     return values
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mirror(index: int, size: int) -> int:
     """An index reflected at the first and the last voxel center."""
     if size == 1:
@@ -196,7 +197,7 @@ def _mirror(index: int, size: int) -> int:
     return min(folded, period - folded)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _cubic_weights(fraction: float, weights: npt.NDArray[np.float64]) -> None:
     """The cubic B-spline at the four voxels around a point, `fraction` beyond the second of them."""
     weights[3] = (1.0 / 6.0) * fraction * fraction * fraction
