@@ -2,8 +2,8 @@
 
 ITK fills what is missing of a cut-off file with whatever lies in memory, reads NaN and infinity as 0, which is soft tissue, and
 says nothing of either; and it holds the voxels twice while it reads (measured with SimpleITK 2.5). So every byte is looked at
-here, and the voxels of a plain file are kept; where ITK would convert them (scaled values, pairs of files, vectors), it reads them
-again.
+here, and the voxels of a plain file are kept; where ITK would convert them (scaled values, pairs of files, vectors), it reads
+them again.
 """
 
 from __future__ import annotations
