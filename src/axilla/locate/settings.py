@@ -107,8 +107,8 @@ class LocateSettings:
     min_trimmed_share: float = 0.3
     """An outline that would keep less than this at half of its own density stays as it was cut."""
 
-    hilum_mouth_mm: float = 10.0
-    """A notch in the outline narrower than this is a hilum and belongs to the node."""
+    hilum_mouth_mm: float = 14.0
+    """A notch in the outline narrower than this is a hilum and belongs to the node: the hilum of a C-shaped node of 18 mm opens that wide."""
 
     max_hilum_share: float = 0.6
     """Largest share of a node that fat taken in as hilum may be."""
