@@ -35,10 +35,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path: Path) -> 
 
 def test_files_that_belong_together_appear_together(tmp_path: Path) -> None:
     paths = (tmp_path / "a", tmp_path / "deep" / "b")
-    with pytest.raises(KeyboardInterrupt), replacing_together(*paths) as (first, second):
-        first.write_text("a")
-        second.write_text("b")
-        raise KeyboardInterrupt
+    with pytest.raises(CannotWriteError), replacing_together(*paths) as (first, _second):
+        fill_the_disk(first)
     assert everything(tmp_path) == ["deep"]
     with replacing_together(*paths) as temporaries:
         for temporary in temporaries:
