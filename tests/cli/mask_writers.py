@@ -80,10 +80,12 @@ def rtstruct(labels: Labels, ct: Path, path: Path) -> None:
     dataset = Dataset()
     dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.Modality = "1.2.840.10008.5.1.4.1.1.481.3", "2.25.1", "RTSTRUCT"
     rois, drawn = [], []
+    slices = [pydicom.dcmread(file, stop_before_pixels=True) for file in sorted(ct.iterdir())]
+    uids = {round(float(item.ImagePositionPatient[2]), 3): item.SOPInstanceUID for item in slices}
     for number, value in enumerate(labels.values, start=1):
         roi, contours = Dataset(), Dataset()
         roi.ROINumber, roi.ROIName, contours.ReferencedROINumber = number, labels.names[value], number
-        contours.ContourSequence = Sequence([_contour(row) for row in _rows(labels, value)])
+        contours.ContourSequence = Sequence([_contour(row, uids) for row in _rows(labels, value)])
         rois.append(roi)
         drawn.append(contours)
     dataset.StructureSetROISequence, dataset.ROIContourSequence = Sequence(rois), Sequence(drawn)
@@ -103,8 +105,10 @@ def _rows(labels: Labels, value: int) -> list[np.ndarray]:
     return found
 
 
-def _contour(points: np.ndarray) -> Dataset:
-    item = Dataset()
+def _contour(points: np.ndarray, uids: dict[float, str]) -> Dataset:
+    item, drawn_on = Dataset(), Dataset()
+    drawn_on.ReferencedSOPClassUID, drawn_on.ReferencedSOPInstanceUID = pydicom.uid.CTImageStorage, uids[round(points[0][2], 3)]
+    item.ContourImageSequence = Sequence([drawn_on])
     item.ContourGeometricType, item.NumberOfContourPoints = "CLOSED_PLANAR", len(points)
     item.ContourData = [f"{v:.4f}" for v in np.ravel(points)]
     return item

@@ -170,6 +170,21 @@ def test_a_damaged_mask_is_refused(ending: str, drawn: Any, writers: ModuleType,
     assert not (tmp_path / "f.csv").exists()
 
 
+def test_an_rtstruct_of_another_ct_is_refused(drawn: Any, writers: ModuleType, tmp_path: Path, capsys) -> None:
+    from axilla.io.dicom import write_ct
+
+    writers.rtstruct(drawn.labels, drawn.folder / "dicom", tmp_path / "rt.dcm")
+    write_ct(drawn.volume, tmp_path / "other", patient_id="P0002")
+    for folder, status in ((drawn.folder / "dicom", 0), (tmp_path / "other", 3)):
+        assert run(["extract", str(folder), str(tmp_path / "rt.dcm"), "-o", str(tmp_path / "f.csv")]) == status
+    assert "drawn on another CT: none of the" in capsys.readouterr().err
+    moved = sitk.ReadImage(str(drawn.ct))
+    moved.SetOrigin((-20.0, 30.5, -99.6))
+    sitk.WriteImage(moved, str(tmp_path / "moved.nii.gz"))
+    assert run(["extract", str(tmp_path / "moved.nii.gz"), str(tmp_path / "rt.dcm"), "-o", str(tmp_path / "f.csv")]) == 3
+    assert "do not lie in the CT's slices" in capsys.readouterr().err
+
+
 def test_masks_that_are_not_files(drawn: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _extract(drawn, tmp_path, tmp_path / "f.csv") == 3
     assert "is a folder, not a mask" in capsys.readouterr().err

@@ -52,6 +52,18 @@ def test_label_image_on_the_same_grid(tmp_path: Path, ending: str) -> None:
     assert [s.name for s in reading.segmentation.segments] == (["R01", "tiny"] if "nrrd" in ending else ["", ""])
 
 
+def test_boxes_of_labels_are_those_of_scipy() -> None:
+    from scipy.ndimage import find_objects
+
+    from axilla.io import exchange
+
+    rng = np.random.default_rng(7)
+    for kind in (np.uint8, np.uint16):
+        labels = (rng.integers(0, 9, (9, 7, 8)) * (rng.random((9, 7, 8)) < 0.03)).astype(kind)
+        expected = {value: box for value, box in enumerate(find_objects(labels), start=1) if box is not None}
+        assert vars(exchange)["_boxes"](labels) == expected
+
+
 def test_overlapping_slicer_segments_stay_whole(tmp_path: Path) -> None:
     layers = np.zeros((*GRID.shape_zyx, 2), dtype=np.uint8)
     layers[2:6, 3:9, 3:9, 0] = 1

@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from axilla.errors import CannotWriteError
-from axilla.io.files import check_can_write, filling, remove_leftovers, replacing, write_text
+from axilla.io.files import check_can_write, filling, remove_leftovers, replacing, replacing_together, write_text
 from axilla.io.images import write_labels
 from axilla.volume import Geometry, Labels
 
@@ -31,6 +31,18 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path: Path) -> 
         fill_the_disk(temporary)
     assert everything(tmp_path) == ["table.csv"]
     assert path.read_text() == "old"
+
+
+def test_files_that_belong_together_appear_together(tmp_path: Path) -> None:
+    paths = (tmp_path / "a", tmp_path / "deep" / "b")
+    with pytest.raises(CannotWriteError), replacing_together(*paths) as (first, _second):
+        fill_the_disk(first)
+    assert everything(tmp_path) == ["deep"]
+    with replacing_together(*paths) as temporaries:
+        for temporary in temporaries:
+            temporary.write_text("new")
+    assert [path.read_text() for path in paths] == ["new", "new"]
+    assert everything(tmp_path) == ["a", "deep", "deep/b"]
 
 
 def test_an_image_that_is_cut_off_by_a_full_disk_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from axilla.errors import CannotWriteError, InputRefusedError
 from axilla.io import read_ct
-from axilla.io.images import read_image, read_labels, write_image, write_labels
+from axilla.io.images import ImageSettings, read_image, read_labels, write_image, write_labels
 from axilla.volume import Geometry, Labels, Volume
 
 OBLIQUE = ((0.8, -0.6, 0.0), (0.6, 0.8, 0.0), (0.0, 0.0, 1.0))
@@ -124,6 +124,30 @@ def test_nan_in_nifti_is_refused_though_itk_reads_0(tmp_path: Path, ending: str,
     assert sitk.GetArrayFromImage(sitk.ReadImage(str(path)))[1, 2, 3] == 0
     with pytest.raises(InputRefusedError, match=r"2 voxel\(s\) of the image are NaN or infinite"):
         read_image(path)
+
+
+@pytest.mark.parametrize("kind", ["u1", "i1", "i2", "u2", "i4", "u4", "f4", "f8"])
+@pytest.mark.parametrize("ending", ["nii", "nii.gz"])
+def test_nifti_is_read_as_itk_reads_it(tmp_path: Path, ending: str, kind: str) -> None:
+    """Every type, both byte orders, plain and scaled."""
+    import gzip
+    import struct
+
+    image = sitk.GetImageFromArray(np.arange(60).reshape(3, 4, 5).astype(kind))
+    sitk.WriteImage(image, str(tmp_path / "a.nii"))
+    plain = (tmp_path / "a.nii").read_bytes()
+    scaled = plain[:112] + struct.pack("<2f", 2.0, -30.0) + plain[120:]
+    swapped = bytearray(plain[:352] + np.frombuffer(plain[352:], f"<{kind}").astype(f">{kind}").tobytes())
+    for start, stop, size in ((0, 4, 4), (32, 36, 4), (36, 38, 2), (40, 56, 2), (56, 68, 4), (68, 76, 2), (76, 120, 4),
+                              (120, 122, 2), (124, 148, 4), (252, 256, 2), (256, 328, 4)):  # fmt: skip
+        part = np.frombuffer(bytes(plain[start:stop]), f"<u{size}")
+        swapped[start:stop] = part.byteswap().tobytes()
+    for data in (plain, scaled, bytes(swapped)):
+        path = tmp_path / f"b.{ending}"
+        path.write_bytes(gzip.compress(data) if ending == "nii.gz" else data)
+        expected = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+        found = read_image(path, ImageSettings(must_be_hu=False, keep_floats=True))
+        np.testing.assert_array_equal(found.array, expected)
 
 
 def test_sheared_axes_are_refused(make: ModuleType, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ RTSTRUCT contours are drawn on the CT's own grid (see :mod:`axilla.io.contours`)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from axilla.errors import InputRefusedError
 from axilla.io.images import is_image, read_layers
 from axilla.io.segments import NO_LABEL, cropped, empty, from_indices, numbered
 from axilla.node import Segment, Segmentation
-from axilla.volume import Geometry, SlicesZYX
+from axilla.volume import Geometry, SliceReference, SlicesZYX
 
 _LATTICE_TOLERANCE_VOX = 0.02
 """Two grids share their voxel centers when none is off by more than this fraction of a voxel."""
@@ -33,7 +34,7 @@ class MaskReading:
     notes: tuple[str, ...] = ()
 
 
-def read_mask(path: Path, geometry: Geometry, resample: bool = False) -> MaskReading:
+def read_mask(path: Path, geometry: Geometry, resample: bool = False, slices: Sequence[SliceReference] = ()) -> MaskReading:
     """Read a mask for a CT.
 
     Parameters
@@ -44,6 +45,9 @@ def read_mask(path: Path, geometry: Geometry, resample: bool = False) -> MaskRea
         The CT's grid.
     resample : bool
         Whether a mask on another grid is resampled (nearest neighbor) instead of refused.
+    slices : sequence of SliceReference
+        The CT's DICOM slices where it has them: an RTSTRUCT that names the slices of another CT is refused like one on
+        another grid.
 
     Raises
     ------
@@ -59,6 +63,12 @@ def read_mask(path: Path, geometry: Geometry, resample: bool = False) -> MaskRea
 
     found = read_dicom_mask(path, geometry)
     if isinstance(found, Structures):
+        own = {reference.sop_instance_uid for reference in slices}
+        if own and found.instances and not own & found.instances and not resample:
+            raise InputRefusedError(
+                f"The RTSTRUCT was drawn on another CT: none of the {len(found.instances)} slices it names is among this CT's. "
+                "Give the CT it was drawn on, or ask for --resample-mask to draw it on this one all the same."
+            )
         segmentation, notes = found.draw(geometry, snap_to_slices=resample)
         return MaskReading(segmentation, (*notes, *_empty_notes(segmentation)))
     return _onto(found, geometry, resample)
@@ -72,12 +82,23 @@ def _from_image(path: Path) -> Segmentation:
     return numbered(geometry, [(key[0], _label_in(layers, key, places.get(key), declared.get(key, ""))) for key in wanted])
 
 
-def _boxes(array: npt.NDArray[Any]) -> dict[int, SlicesZYX]:
-    """The box around each label of a label map."""
-    from scipy.ndimage import find_objects  # slow to import, and only masks in images need it
+def _boxes(array: npt.NDArray[np.unsignedinteger[Any]]) -> dict[int, SlicesZYX]:
+    """The box around each label of a label map, ascending; SciPy's ``find_objects``, whose import takes longer than this does."""
+    ends: dict[int, npt.NDArray[np.int64]] = {}
+    for z, plane in enumerate(array):
+        y, x = np.nonzero(plane)
+        values = plane[y, x]
+        for value in np.unique(values).tolist():
+            inside = values == value
+            low, high = (z, y[inside].min(), x[inside].min()), (z, y[inside].max(), x[inside].max())
+            known = ends.get(value, np.array([low, high]))
+            ends[value] = np.array([np.minimum(known[0], low), np.maximum(known[1], high)])
+    return {value: _slices(*ends[value].tolist()) for value in sorted(ends)}
 
-    found = (None if box is None else (box[0], box[1], box[2]) for box in find_objects(array))
-    return {value: box for value, box in enumerate(found, start=1) if box is not None}
+
+def _slices(low: list[int], high: list[int]) -> SlicesZYX:
+    z, y, x = (slice(first, last + 1) for first, last in zip(low, high, strict=True))
+    return (z, y, x)
 
 
 def _label_in(layers: npt.NDArray[Any], key: tuple[int, int], box: SlicesZYX | None, name: str) -> Segment:

@@ -28,19 +28,36 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     CannotWriteError
         If the disk is full, the folder cannot be written to, or a folder stands where the file should.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing_together(path, durable=durable) as (temporary,):
         yield temporary
-        if durable:
+
+
+@contextlib.contextmanager
+def replacing_together(*paths: Path, durable: bool = True) -> Iterator[tuple[Path, ...]]:
+    """As :func:`replacing`, for files that belong together: all are on the disk before the first is renamed.
+
+    Raises
+    ------
+    CannotWriteError
+        As :func:`replacing`.
+    """
+    temporaries = tuple(path.with_name(f".{uuid.uuid4().hex}.{path.name}") for path in paths)
+    path = paths[0]
+    try:
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporaries
+        for temporary in temporaries if durable else ():
             with temporary.open("rb+") as stream:
                 os.fsync(stream.fileno())
-        temporary.replace(path)
+        for path, temporary in zip(paths, temporaries, strict=True):
+            temporary.replace(path)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        for temporary in temporaries:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from axilla.errors import CannotWriteError, InputRefusedError, InvalidValueError
+from axilla.io import _nifti
 from axilla.io._whole import check_whole
 from axilla.io.files import replacing
 from axilla.volume import Geometry, Labels, Volume
@@ -67,13 +68,13 @@ def read_image(path: Path, settings: ImageSettings | None = None) -> Volume:
     """
     settings = settings or ImageSettings()
     image = _read(path)
-    array = voxels(image)
+    array = image.array
     _check_finite(array)
     doubt = _doubt_about_hu(array, settings)
     if doubt and settings.must_be_hu:
         raise InputRefusedError(doubt)
     volume = Volume(_as_integers(array, settings.keep_floats), _geometry(image), warnings=(doubt,) if doubt else ())
-    if any(_SYNTHETIC_WORD in image.GetMetaData(key) for key in _SYNTHETIC_KEYS if image.HasMetaDataKey(key)):
+    if any(_SYNTHETIC_WORD in image.metadata.get(key, "") for key in _SYNTHETIC_KEYS):
         volume = _marked_synthetic(volume)
     return volume
 
@@ -100,7 +101,7 @@ def read_labels(path: Path) -> Labels:
     image = _read(path)
     geometry = _geometry(image)
     try:
-        return Labels(whole_numbers(voxels(image)), geometry, _segment_names(metadata(image)))
+        return Labels(whole_numbers(image.array), geometry, _segment_names(image.metadata))
     except InvalidValueError as error:
         raise InputRefusedError(str(error)) from error
 
@@ -114,11 +115,6 @@ def write_labels(labels: Labels, path: Path) -> None:
     _write(image, path)
 
 
-def metadata(image: Any) -> dict[str, str]:
-    """The header's key-value pairs."""
-    return {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
-
-
 def read_layers(path: Path) -> tuple[npt.NDArray[Any], Geometry, dict[str, str]]:
     """Labels as ``(layer, z, y, x)``, their grid and the header: a mask file may hold several overlapping layers.
 
@@ -128,21 +124,45 @@ def read_layers(path: Path) -> tuple[npt.NDArray[Any], Geometry, dict[str, str]]
         As :func:`read_labels`.
     """
     image = _open(path)
-    if image.GetDimension() not in (3, 4):
-        raise InputRefusedError(f"A mask must be a 3D image, but this file is {image.GetDimension()}D; save one volume.")
-    array = voxels(image)
-    if image.GetNumberOfComponentsPerPixel() > 1:
-        array = np.moveaxis(array, -1, 0)
-    return whole_numbers(array.reshape(-1, *array.shape[-3:])), _geometry(image), metadata(image)
+    if image.dimension not in (3, 4):
+        raise InputRefusedError(f"A mask must be a 3D image, but this file is {image.dimension}D; save one volume.")
+    array = np.moveaxis(image.array, -1, 0) if image.n_components > 1 else image.array
+    return whole_numbers(array.reshape(-1, *array.shape[-3:])), _geometry(image), image.metadata
 
 
-def voxels(image: Any) -> npt.NDArray[Any]:
-    """The image's own memory as an array, indices reversed; not a copy, because a CT fills hundreds of megabytes."""
-    return np.asarray(_Voxels(image))
+@dataclass(frozen=True)
+class _Opened:
+    """An image file: what ITK says of its grid, and its voxels.
+
+    Parameters
+    ----------
+    header : SimpleITK's reader or image
+        Size, spacing, origin, direction and metadata.
+    array : ndarray
+        Voxels, indices reversed; components, where a voxel has several, along a last axis.
+    """
+
+    header: Any
+    array: npt.NDArray[Any]
+
+    @property
+    def dimension(self) -> int:
+        """Number of axes."""
+        return int(self.header.GetDimension())
+
+    @property
+    def n_components(self) -> int:
+        """Numbers per voxel."""
+        return int(self.array.shape[-1]) if self.array.ndim > self.dimension else 1
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The header's key-value pairs."""
+        return {key: self.header.GetMetaData(key) for key in self.header.GetMetaDataKeys()}
 
 
 class _Voxels:
-    """Hands NumPy the image's memory and keeps the image alive as long as an array looks at it."""
+    """Hands NumPy an ITK image's own memory, because a CT is large, and keeps the image alive as long as an array looks at it."""
 
     def __init__(self, image: Any) -> None:
         self._image = image
@@ -171,19 +191,25 @@ def whole_numbers(array: npt.NDArray[Any]) -> npt.NDArray[np.unsignedinteger[Any
     return array.astype(np.uint16)
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path) -> _Opened:
     if not path.is_file():
         raise InputRefusedError(f"There is no image file at {path}; check the path.")
     if not is_image(path):
         raise InputRefusedError(f"An image file's name must end in one of {', '.join(SUFFIXES)}.")
     if path.stat().st_size == 0:
         raise InputRefusedError("The image file is empty; copy it again.")
-    check_whole(path)
+    values = None
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        values = _nifti.scan(path, keep=True)
+    else:
+        check_whole(path)
     reader = _Reader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
         _check_directions(reader.GetDirection(), reader.GetDimension())
+        if values is not None and values.size == np.prod(reader.GetSize()):
+            return _Opened(reader, values.reshape(reader.GetSize()[::-1]))
         image = reader.Execute()
     except RuntimeError as error:
         if "orthonormal" in str(error):
@@ -191,19 +217,18 @@ def _open(path: Path) -> Any:
                 "The image's axes are not at right angles (sheared or tilted); resample it on a rectangular grid first."
             ) from error
         raise InputRefusedError("The file cannot be read as an image: it is damaged, cut off, or of another format.") from error
-    return image
+    return _Opened(image, np.asarray(_Voxels(image)))
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> _Opened:
     image = _open(path)
-    if image.GetDimension() != 3:
+    if image.dimension != 3:
         raise InputRefusedError(
-            f"Expected one 3D image, but this file is {image.GetDimension()}D with size {image.GetSize()}; save a single volume."
+            f"Expected one 3D image, but this file is {image.dimension}D with size {image.header.GetSize()}; save one volume."
         )
-    if image.GetNumberOfComponentsPerPixel() != 1:
+    if image.n_components != 1:
         raise InputRefusedError(
-            f"Expected one number per voxel, but this image has {image.GetNumberOfComponentsPerPixel()} (color or vector); "
-            "save a scalar volume."
+            f"Expected one number per voxel, but this image has {image.n_components} (color or vector); save a scalar volume."
         )
     return image
 
@@ -216,13 +241,13 @@ def _check_directions(direction: tuple[float, ...], dimension: int) -> None:
         )
 
 
-def _geometry(image: Any) -> Geometry:
+def _geometry(image: _Opened) -> Geometry:
     """The grid of a 3D image, or of each volume of a 4D one."""
-    x, y, z = image.GetSize()[:3]
-    n = image.GetDimension()
-    rows = np.asarray(image.GetDirection()).reshape(n, n)[:3, :3].tolist()
+    header, n = image.header, image.dimension
+    x, y, z = header.GetSize()[:3]
+    rows = np.asarray(header.GetDirection()).reshape(n, n)[:3, :3].tolist()
     try:
-        return Geometry((z, y, x), image.GetSpacing()[:3], image.GetOrigin()[:3], tuple(tuple(row) for row in rows))  # type: ignore[arg-type]
+        return Geometry((z, y, x), header.GetSpacing()[:3], header.GetOrigin()[:3], tuple(tuple(row) for row in rows))  # type: ignore[arg-type]
     except InvalidValueError as error:
         raise InputRefusedError(f"The image's grid is not usable: {error}") from error
 

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 from axilla._version import __version__
 from axilla.cohort import Patient
-from axilla.errors import CannotWriteError, InputRefusedError, InvalidValueError, StudyBusyError
+from axilla.errors import CannotWriteError, InputRefusedError, InvalidValueError, StudyBusyError, UsageError
 from axilla.io.files import check_can_write, replacing, write_text
 from axilla.io.tables import read_sheet
 
@@ -86,7 +86,7 @@ class StudyDecisions:
             overrides[name] = _as_type_of(getattr(defaults, name), value, f"study.toml, [settings.{section}] {name}")
         try:
             return dataclasses.replace(defaults, **overrides)  # type: ignore[type-var]
-        except InvalidValueError as error:
+        except (UsageError, TypeError, ValueError) as error:  # every setting's own check, and Python's where it comes first
             raise InputRefusedError(f"study.toml, [settings.{section}]: {error}") from error
 
 

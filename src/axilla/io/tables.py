@@ -19,7 +19,7 @@ import pandas as pd
 
 from axilla._version import __version__
 from axilla.errors import InputRefusedError, InvalidValueError
-from axilla.io.files import json_text, replacing
+from axilla.io.files import json_text, replacing, replacing_together
 from axilla.node import Node
 from axilla.table import ID_COLUMNS, NONFINITE, OK, STATUS_COLUMNS, FeatureTable
 
@@ -59,7 +59,7 @@ def _described(frame: pd.DataFrame, table: str, is_synthetic: bool, provenance: 
 @contextlib.contextmanager
 def _with_sidecar(path: Path, content: Mapping[str, Any]) -> Iterator[Path]:
     """Yield a temporary path for a table; the table and its sidecar appear together, or neither does."""
-    with replacing(path) as temporary, replacing(_sidecar_path(path)) as beside:
+    with replacing_together(_sidecar_path(path), path) as (beside, temporary):
         yield temporary
         beside.write_text(json_text(content), encoding="utf-8", newline="\n")
 

@@ -19,8 +19,8 @@ class LocateSettings:
     """How soft tissue is cut into lumps."""
 
     min_score: float = 0.25
-    """Candidates at or above this detection score become nodes: about one false node per axilla on phantom-1 seeds the model was not
-    fitted to (docs/locate.md); above it, small nodes are lost faster than stubs of vessels."""
+    """Candidates at or above this detection score become nodes: about one false node per axilla on phantom-1 seeds the model was
+    not fitted to (docs/locate.md); above it, small nodes are lost faster than stubs of vessels."""
 
     margin_mm: float = 9.0
     """Working box around the axilla: walls must be wide enough to be recognized as muscle."""
@@ -108,7 +108,7 @@ class LocateSettings:
     """An outline that would keep less than this at half of its own density stays as it was cut."""
 
     hilum_mouth_mm: float = 14.0
-    """A notch in the outline narrower than this is a hilum and belongs to the node: the hilum of a C-shaped node of 18 mm opens that wide."""
+    """A notch in the outline narrower than this is a hilum and belongs to the node: a C-shaped node of 18 mm opens that wide."""
 
     max_hilum_share: float = 0.6
     """Largest share of a node that fat taken in as hilum may be."""

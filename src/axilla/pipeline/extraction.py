@@ -132,7 +132,7 @@ def extract_features(
         raise UsageError(f"The feature table's name must end in .csv or .parquet, not {out.name!r}.")
     check_can_write(out)
     volume = read_one_ct(ct, series_uid, progress, AS_STORED).volume
-    reading = read_mask(mask, volume.geometry, resample=resample_mask)
+    reading = read_mask(mask, volume.geometry, resample_mask, volume.slices)
     if not any(segment.n_voxels for segment in reading.segmentation.segments):
         raise InputRefusedError("The mask has no voxel in any label, so there is nothing to measure; draw the nodes first.")
     segmentation, renamed = _told_apart(reading.segmentation)

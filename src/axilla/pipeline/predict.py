@@ -131,7 +131,7 @@ def predict_ct(
     if mask is None:
         located = _locate(volume, finder, settings, progress)
     else:
-        brought = read_mask(mask, volume.geometry)
+        brought = read_mask(mask, volume.geometry, slices=volume.slices)
         located = describe_nodes(volume, brought.segmentation, brought.notes, settings)
         provenance = MaskDetector.of(mask).provenance
     table = measure(located, settings, PSEUDONYM, progress)

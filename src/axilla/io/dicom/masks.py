@@ -52,11 +52,22 @@ def read_dicom_mask(path: Path, target: Geometry) -> Segmentation | Structures:
 
 @dataclass(frozen=True)
 class Structures:
-    """What an RTSTRUCT holds: region names and closed contours by ROI number, and how many others."""
+    """What an RTSTRUCT holds.
+
+    Parameters
+    ----------
+    names, contours : mapping
+        Region names and closed contours by ROI number.
+    n_other : int
+        How many open contours and points there are beside.
+    instances : frozenset of str
+        SOPInstanceUIDs of the slices that the contours were drawn on, where the file names them.
+    """
 
     names: Mapping[int, str]
     contours: Mapping[int, tuple[Contour, ...]]
     n_other: int
+    instances: frozenset[str] = frozenset()
 
     def draw(self, target: Geometry, snap_to_slices: bool) -> tuple[Segmentation, tuple[str, ...]]:
         """The regions on the CT's grid, and remarks; refuses as :func:`axilla.io.contours.draw` does."""
@@ -210,9 +221,11 @@ def _read_structures(dataset: Dataset) -> Structures:
     names = {int(r.ROINumber): str(r.get("ROIName", "")) for r in dataset.get("StructureSetROISequence") or []}
     contours: dict[int, list[Contour]] = {number: [] for number in names}
     n_other = 0
+    instances: set[str] = set()
     for roi in dataset.get("ROIContourSequence") or []:
         number = int(roi.ReferencedROINumber)
         for item in roi.get("ContourSequence") or []:
+            instances |= {str(image.ReferencedSOPInstanceUID) for image in item.get("ContourImageSequence") or []}
             values = np.asarray(item.get("ContourData") or [], dtype=np.float64)
             if str(item.get("ContourGeometricType", "CLOSED_PLANAR")).upper() not in {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}:
                 n_other += 1
@@ -222,4 +235,4 @@ def _read_structures(dataset: Dataset) -> Structures:
                     "A contour of the RTSTRUCT is damaged (its points are not three numbers each); export it again."
                 )
             contours.setdefault(number, []).append(Contour(values.reshape(-1, 3)))
-    return Structures(names, {number: tuple(found) for number, found in contours.items()}, n_other)
+    return Structures(names, {number: tuple(found) for number, found in contours.items()}, n_other, frozenset(instances))
