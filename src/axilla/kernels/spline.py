@@ -190,6 +190,8 @@ def spline_values(
 @kernel
 def _mirror(index: int, size: int) -> int:
     """An index reflected at the first and the last voxel center."""
+    if 0 <= index < size:
+        return index
     if size == 1:
         return 0
     period = 2 * (size - 1)

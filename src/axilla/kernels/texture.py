@@ -63,9 +63,8 @@ def texture_cells(
         Number of voxels of each level; how many of them have a neighbor; sum of ``|level - mean level of the neighbors|``.
     """
     flat, n_levels, n_steps = ranks.ravel(), len(levels), len(steps)
-    _, ny, nx = ranks.shape
-    offsets = (steps[:, 0] * ny + steps[:, 1]) * nx + steps[:, 2]
-    unit_offsets = (unit_steps[:, 0] * ny + unit_steps[:, 1]) * nx + unit_steps[:, 2]
+    offsets, unit_offsets = _offsets(ranks, steps), _offsets(ranks, unit_steps)
+    ahead = unit_offsets[unit_steps[:, 2] < 0]
     voxels, first = _by_rank(flat, n_levels)
     longest, n_voxels = max(ranks.shape), len(voxels)
     pairs = _no_cells(n_steps, min(n_levels * n_levels, 2 * n_voxels))
@@ -77,23 +76,32 @@ def texture_cells(
     run_row = np.zeros((N_UNIT_STEPS, longest + 2), np.int64)
     zone_row = np.zeros((1, n_voxels + 1), np.int64)
     dependence_row = np.zeros((1, 2 * n_steps + 2), np.int64)
-    parent, place = np.arange(len(flat)).astype(np.int32), np.zeros(len(flat), np.int32)
+    parent, place = np.zeros(len(flat), np.int32), np.zeros(len(flat), np.int32)
     has_line = np.zeros(N_UNIT_STEPS, np.bool_)
     for rank in range(1, n_levels + 1):
         group = voxels[first[rank - 1] : first[rank]]
         _neighborhoods(flat, levels, offsets, alpha, is_symmetrical, group, pair_row, dependence_row, differences[rank - 1])
         _runs(flat, unit_offsets, group, place, run_row, has_line)
-        _join(flat, unit_offsets, group, parent)
+        _join(flat, unit_offsets, ahead, group, parent)
         largest = _zone_sizes(parent, group, place, zone_row)
-        _flush(pair_row, rank - 1, n_levels, pairs)
-        _flush(run_row, rank - 1, longest, runs)
-        _flush(zone_row, rank - 1, largest, zones)
-        _flush(dependence_row, rank - 1, 2 * n_steps + 1, dependences)
+        _flush(pair_row, rank - 1, n_levels, 1, pairs)
+        _flush(run_row, rank - 1, longest, 0, runs)
+        _flush(zone_row, rank - 1, largest, 0, zones)
+        _flush(dependence_row, rank - 1, 2 * n_steps + 1, 0, dependences)
     for step in range(N_UNIT_STEPS):
         if not has_line[step] and not _line_has_two(ranks, voxels, unit_steps[step]):
             runs[1][step] = 0
-    pairs[0][:, :, 1] -= 1  # columns become ranks from 0, like rows
     return pairs, runs, zones, dependences, differences
+
+
+@kernel
+def _offsets(ranks: npt.NDArray[np.int32], steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The steps in the flat array."""
+    _, ny, nx = ranks.shape
+    offsets = np.empty(len(steps), np.int64)
+    for step in range(len(steps)):
+        offsets[step] = (steps[step, 0] * ny + steps[step, 1]) * nx + steps[step, 2]
+    return offsets
 
 
 @kernel
@@ -183,12 +191,22 @@ def _runs(
 
 @kernel
 def _join(
-    flat: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], group: npt.NDArray[np.int64], parent: npt.NDArray[np.int32]
+    flat: npt.NDArray[np.int32],
+    offsets: npt.NDArray[np.int64],
+    ahead: npt.NDArray[np.int64],
+    group: npt.NDArray[np.int64],
+    parent: npt.NDArray[np.int32],
 ) -> None:
-    """Join neighbors of one level to zones, each known by its first voxel (union-find)."""
+    """Join neighbors of one level to zones, each known by its first voxel (union-find).
+
+    A voxel whose predecessor in the row is alike already belongs with all that are beside that one; left are those `ahead`.
+    """
     for voxel in group:
         rank, root = flat[voxel], voxel
-        for offset in offsets:
+        follows = flat[voxel - 1] == rank
+        if follows:
+            root = _root(parent, voxel - 1)
+        for offset in ahead if follows else offsets:
             if (flat[voxel - offset] == rank) & (parent[voxel - offset] != root):
                 other = _root(parent, voxel - offset)
                 root, other = min(root, other), max(root, other)
@@ -222,15 +240,15 @@ def _zone_sizes(
 
 
 @kernel
-def _flush(rows: npt.NDArray[np.int64], rank: int, last: int, cells: Cells) -> None:
-    """Append what the rows hold in columns 1..last to the cells, and empty them."""
+def _flush(rows: npt.NDArray[np.int64], rank: int, last: int, base: int, cells: Cells) -> None:
+    """Append what the rows hold in columns 1..last to the cells, columns counted from `base`, and empty them."""
     values, n = cells
     for matrix in range(len(rows)):
         row = rows[matrix]
         for column in range(1, last + 1):
             if row[column]:
                 values[matrix, n[matrix], 0] = rank
-                values[matrix, n[matrix], 1] = column
+                values[matrix, n[matrix], 1] = column - base
                 values[matrix, n[matrix], 2] = row[column]
                 n[matrix] += 1
                 row[column] = 0
