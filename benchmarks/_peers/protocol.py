@@ -13,11 +13,11 @@ except ImportError:  # not on Windows
     resource = None
 
 
-def serve(version, load, measure):
+def serve(version, load, measure, rows=list):
     """Answer ``load`` and ``measure`` until the input ends.
 
-    `load(image_path, mask_path)` gives what `measure(loaded, labels)` takes; that gives a list of ``{feature: value}``. Only
-    `measure` is timed. What the tool prints goes to stderr.
+    `load(image_path, mask_path)` gives what `measure(loaded, labels)` takes; `rows` makes a list of ``{feature: value}`` of what
+    that gives. Only `measure` is timed. What the tool prints goes to stderr.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -37,7 +37,7 @@ def serve(version, load, measure):
         start = time.perf_counter(), time.process_time()
         found = measure(loaded[asked["key"]], asked["labels"])
         end = time.perf_counter(), time.process_time()
-        features = [{name: _number(value) for name, value in row.items()} for row in found] if asked["show"] else []
+        features = [{name: _number(value) for name, value in row.items()} for row in rows(found)] if asked["show"] else []
         say(wall=end[0] - start[0], cpu=end[1] - start[1], features=features)
 
 
