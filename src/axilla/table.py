@@ -34,7 +34,18 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _check_rows(texts: Mapping[str, pd.Series], is_finite: BoolArray) -> None:
+def _checked_frame(
+    texts: Mapping[str, Sequence[str]], labels: Sequence[int] | pd.Series, names: pd.Index, values: FloatArray
+) -> pd.DataFrame:
+    """A feature table's frame, in whole blocks: one column at a time, pandas takes longer than the measurement."""
+    _check_rows(texts, np.asarray(np.isfinite(values).all(axis=1)))
+    columns = {name: pd.array(texts[name], dtype="str") for name in ("patient_id", "node_id", *STATUS_COLUMNS)}
+    first = pd.DataFrame({**{name: columns[name] for name in ID_COLUMNS[:2]}, "label": np.asarray(labels, dtype=np.int64)})
+    last = pd.DataFrame({name: columns[name] for name in STATUS_COLUMNS})
+    return pd.concat([first, pd.DataFrame(values, columns=names), last], axis=1)
+
+
+def _check_rows(texts: Mapping[str, Sequence[str]], is_finite: BoolArray) -> None:
     """Refuse nodes that appear twice, unknown statuses, and statuses that contradict the values."""
     seen: set[tuple[str, str]] = set()
     rows = zip(texts["patient_id"], texts["node_id"], texts["feature_status"], is_finite.tolist(), strict=True)
@@ -78,12 +89,23 @@ class FeatureTable:
             values = frame[features].astype(np.float64).to_numpy(copy=True)
         except (TypeError, ValueError) as error:
             raise InvalidValueError(f"Feature columns must hold numbers only: {error}.") from error
-        texts = {column: pd.Series(_texts(frame[column]), dtype=str) for column in ("patient_id", "node_id", *STATUS_COLUMNS)}
-        _check_rows(texts, np.isfinite(values).all(axis=1))
-        # Whole blocks: one column at a time, pandas takes longer than the measurement
-        first = pd.DataFrame({**{c: texts[c] for c in ID_COLUMNS[:2]}, "label": frame["label"].to_numpy(dtype=np.int64)})
-        last = pd.DataFrame({column: texts[column] for column in STATUS_COLUMNS})
-        object.__setattr__(self, "frame", pd.concat([first, pd.DataFrame(values, columns=features), last], axis=1))
+        texts = {column: _texts(frame[column]) for column in ("patient_id", "node_id", *STATUS_COLUMNS)}
+        object.__setattr__(self, "frame", _checked_frame(texts, frame["label"], pd.Index(features), values))
+
+    @classmethod
+    def of_values(
+        cls, nodes: Mapping[str, Sequence[str]], labels: Sequence[int], names: pd.Index, values: FloatArray
+    ) -> FeatureTable:
+        """A table of values ``(n_nodes, n_features)`` and the text columns by name; faster than by a frame of one's own.
+
+        Raises
+        ------
+        InvalidValueError
+            As for the table itself.
+        """
+        table = object.__new__(cls)
+        object.__setattr__(table, "frame", _checked_frame(nodes, labels, names, values))
+        return table
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -29,8 +29,10 @@ def test_values_are_the_twins(seed):
     low, high = np.zeros(3, dtype=np.int64), size.astype(np.int64)
     coefficients = spline.spline_coefficients(array, low, high, 48)
     np.testing.assert_allclose(coefficients, naive.spline_coefficients(array, low, high, 48), atol=1e-8)
-    index_xyz = rng.uniform(0, size[::-1] - 1, (6, 3))
-    first = np.floor(index_xyz).astype(np.int64) - 1
+    index_xyz = rng.uniform(-0.5, size[::-1] - 0.5, (6, 3))
+    first, *box = spline.spline_taps(index_xyz, high)
+    for ours, other in zip((first, *box), naive.spline_taps(index_xyz, high), strict=True):
+        np.testing.assert_array_equal(ours, other)
     arguments = coefficients, low, high, index_xyz, first
     np.testing.assert_allclose(spline.spline_values(*arguments), naive.spline_values(*arguments), atol=1e-8)
 

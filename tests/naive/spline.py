@@ -3,6 +3,12 @@
 import numpy as np
 
 
+def spline_taps(index_xyz, size):
+    first = np.floor(index_xyz.astype(np.float32)).astype(int) - 1
+    low, high = first.min(axis=0)[::-1], first.max(axis=0)[::-1] + 4
+    return first, np.maximum(low, 0), np.minimum(high, size)
+
+
 def _mirror(index, size):
     while size > 1 and not 0 <= index < size:
         index = -index if index < 0 else 2 * (size - 1) - index

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from axilla.kernels._compile import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def discretize(
     values: npt.NDArray[np.float64], edges: npt.NDArray[np.float64], mask: npt.NDArray[np.bool_], margin: int
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -68,7 +69,7 @@ def discretize(
 VALUE_SUMS = 15
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def value_sums(ascending: npt.NDArray[np.float64], mean: float, shift: float) -> npt.NDArray[np.float64]:
     """What the first-order features are made of.
 
@@ -104,7 +105,7 @@ def value_sums(ascending: npt.NDArray[np.float64], mean: float, shift: float) ->
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _robust_deviation(ascending: npt.NDArray[np.float64], low: float, high: float) -> float:
     """Mean absolute deviation of the values within a closed range; NaN where there are none."""
     total, n = 0.0, 0
@@ -121,7 +122,7 @@ def _robust_deviation(ascending: npt.NDArray[np.float64], low: float, high: floa
     return deviation / n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _percentile(ascending: npt.NDArray[np.float64], quantile: float) -> float:
     """Interpolated linearly between order statistics, in NumPy's arithmetic: a tie with a value decides what is left out."""
     place = quantile * (len(ascending) - 1)

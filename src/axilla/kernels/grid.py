@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from axilla.kernels._compile import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sample_mask(
     mask: npt.NDArray[np.bool_],
     mask_start: npt.NDArray[np.int64],
@@ -66,7 +67,7 @@ def sample_mask(
     return inside, index_xyz[:n].copy()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _position(
     x: int,
     y: int,
@@ -87,7 +88,7 @@ def _position(
             out[row] += to_index[row, column] * (point - to_index[column, 3])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _passes_by(
     mask: npt.NDArray[np.bool_],
     mask_start: npt.NDArray[np.int64],
@@ -102,7 +103,7 @@ def _passes_by(
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _nearest(place: float, size: int, start: int, n: int) -> int:
     """Place in a box ``start .. start + n`` of the voxel nearest to a continuous index; halves go up; -1 outside."""
     below = math.floor(place)

@@ -11,18 +11,51 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from axilla.kernels._compile import kernel
 
 POLE = math.sqrt(3.0) - 2.0
 GAIN = 1.0 * (1.0 - POLE) * (1.0 - 1.0 / POLE)
 HORIZON = math.ceil(math.log(1e-10) / math.log(abs(POLE)))
 """Voxels ITK sums over to start a line at the image's border."""
 
-_LANES = 16
-"""Rows filtered at a time: their buffer fits the first-level cache."""
+_LANES = 32
+"""Rows filtered at a time: their buffer stays in the nearest caches."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def spline_taps(
+    index_xyz: npt.NDArray[np.float64], size: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Which voxels the spline at some points is made of.
+
+    ITK finds the first tap in single precision: just below a voxel center it takes that voxel's taps, which the last bit shows.
+
+    Parameters
+    ----------
+    index_xyz : ndarray, shape (n, 3)
+        Continuous indices (x, y, z).
+    size : ndarray, shape (3,)
+        The image's shape (z, y, x).
+
+    Returns
+    -------
+    first : ndarray, shape (n, 3)
+        The first of the four taps along each axis (x, y, z); may lie outside the image.
+    low, high : ndarray, shape (3,)
+        The box (z, y, x) of all taps inside the image.
+    """
+    first, low, high = np.empty((len(index_xyz), 3), np.int64), size.copy(), np.zeros(3, np.int64)
+    for n in range(len(index_xyz)):
+        for axis in range(3):
+            tap = math.floor(np.float32(index_xyz[n, axis])) - 1
+            first[n, axis] = tap
+            low[2 - axis] = min(low[2 - axis], max(tap, 0))
+            high[2 - axis] = max(high[2 - axis], min(tap + 4, size[2 - axis]))
+    return first, low, high
+
+
+@kernel
 def spline_coefficients(
     array: npt.NDArray[Any], low: npt.NDArray[np.int64], high: npt.NDArray[np.int64], margin: int
 ) -> npt.NDArray[np.float64]:
@@ -76,20 +109,17 @@ def spline_coefficients(
     return box
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _filter(lines: npt.NDArray[np.float64], n: int) -> None:
     """Turn the first n samples of lines along axis 0 into coefficients, in place; mirrored at both ends."""
     n_lines = lines.shape[1]
     if n == 1:
         return
-    for k in range(n):
-        for line in range(n_lines):
-            lines[k, line] *= GAIN
     for line in range(n_lines):
         lines[0, line] = _first_causal(lines, line, n)
     for k in range(1, n):
         for line in range(n_lines):
-            lines[k, line] += POLE * lines[k - 1, line]
+            lines[k, line] = GAIN * lines[k, line] + POLE * lines[k - 1, line]
     for line in range(n_lines):
         lines[n - 1, line] = (POLE / (POLE * POLE - 1.0)) * (POLE * lines[n - 2, line] + lines[n - 1, line])
     for k in range(n - 2, -1, -1):
@@ -97,26 +127,26 @@ def _filter(lines: npt.NDArray[np.float64], n: int) -> None:
             lines[k, line] = POLE * (lines[k + 1, line] - lines[k, line])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _first_causal(lines: npt.NDArray[np.float64], line: int, n: int) -> float:
     """The first value of the causal recursion; of a short line the mirror image at its far end counts too."""
-    power, total = POLE, lines[0, line]
+    power, total = POLE, GAIN * lines[0, line]
     if n > HORIZON:
         for k in range(1, HORIZON):
-            total += power * lines[k, line]
+            total += power * (GAIN * lines[k, line])
             power *= POLE
         return float(total)
     mirrored = POLE ** (n - 1.0)
-    total += mirrored * lines[n - 1, line]
+    total += mirrored * (GAIN * lines[n - 1, line])
     mirrored *= mirrored * (1.0 / POLE)
     for k in range(1, n - 1):
-        total += (power + mirrored) * lines[k, line]
+        total += (power + mirrored) * (GAIN * lines[k, line])
         power *= POLE
         mirrored *= 1.0 / POLE
     return float(total / (1.0 - power * power))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def spline_values(
     coefficients: npt.NDArray[np.float64],
     low: npt.NDArray[np.int64],
@@ -135,7 +165,7 @@ def spline_values(
     index_xyz : ndarray, shape (n, 3)
         Continuous indices (x, y, z) in the whole image.
     first : ndarray, shape (n, 3)
-        The first of the four taps along each axis (x, y, z).
+        Of `spline_taps`.
 
     Returns
     -------
@@ -157,7 +187,7 @@ def spline_values(
     return values
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mirror(index: int, size: int) -> int:
     """An index reflected at the first and the last voxel center."""
     if size == 1:
@@ -167,7 +197,7 @@ def _mirror(index: int, size: int) -> int:
     return min(folded, period - folded)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _cubic_weights(fraction: float, weights: npt.NDArray[np.float64]) -> None:
     """The cubic B-spline at the four voxels around a point, `fraction` beyond the second of them."""
     weights[3] = (1.0 / 6.0) * fraction * fraction * fraction

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from axilla.kernels._compile import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mesh_counts(padded: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """How many cubes of each kind a mask has, and the first and second moments of its voxels.
 
@@ -45,7 +46,7 @@ def mesh_counts(padded: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.float64],
     return cubes, moments
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add_moments(moments: npt.NDArray[np.float64], z: int, y: int, x: int) -> None:
     moments[0] += 1
     moments[1] += z
@@ -59,7 +60,7 @@ def _add_moments(moments: npt.NDArray[np.float64], z: int, y: int, x: int) -> No
     moments[9] += y * x
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def squared_diameters(padded: npt.NDArray[np.bool_], half_zyx: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Squares of the largest distances between two vertices of a mask's mesh.
 
@@ -86,7 +87,7 @@ def squared_diameters(padded: npt.NDArray[np.bool_], half_zyx: npt.NDArray[np.fl
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _row_ends(
     padded: npt.NDArray[np.bool_],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -109,7 +110,7 @@ def _row_ends(
     return by_z, by_y, by_x
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _widen(by_z: npt.NDArray[np.int64], by_y: npt.NDArray[np.int64], by_x: npt.NDArray[np.int64], z: int, y: int, x: int) -> None:
     """Let the rows through a vertex reach it; vertices come in ascending order of y and x within each row."""
     if by_z[z, y, 0] < 0:
@@ -120,7 +121,7 @@ def _widen(by_z: npt.NDArray[np.int64], by_y: npt.NDArray[np.int64], by_x: npt.N
     by_x[x, z, 1] = y
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _in_planes(ends: npt.NDArray[np.int64], half_across: float, half_along: float) -> float:
     """Square of the largest distance within a plane; rows ``(planes, rows, 2)``."""
     best = 0.0
@@ -146,7 +147,7 @@ def _in_planes(ends: npt.NDArray[np.int64], half_across: float, half_along: floa
 N_SHELLS = 1024
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _over_all(ends: npt.NDArray[np.int64], half_zyx: npt.NDArray[np.float64], best: float) -> float:
     """Square of the largest distance; `best` is one that is reached.
 
@@ -169,7 +170,7 @@ def _over_all(ends: npt.NDArray[np.int64], half_zyx: npt.NDArray[np.float64], be
     return best
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _outer_first(
     ends: npt.NDArray[np.int64], half_zyx: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from axilla.kernels._compile import kernel
 
 Cells: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 """Cells ``(n_matrices, capacity, 3)`` and how many of them each matrix has ``(n_matrices,)``."""
@@ -22,7 +23,7 @@ EPSILON = 2.0**-52
 N_UNIT_STEPS = 13
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def texture_cells(
     ranks: npt.NDArray[np.int32],
     levels: npt.NDArray[np.float64],
@@ -95,12 +96,12 @@ def texture_cells(
     return pairs, runs, zones, dependences, differences
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _no_cells(n_matrices: int, capacity: int) -> Cells:
     return np.empty((n_matrices, capacity, 3), np.int64), np.zeros(n_matrices, np.int64)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _by_rank(flat: npt.NDArray[np.int32], n_levels: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Indices of the voxels, rank by rank and ascending in each, and where each rank begins."""
     first = np.zeros(n_levels + 1, np.int64)
@@ -117,7 +118,7 @@ def _by_rank(flat: npt.NDArray[np.int32], n_levels: int) -> tuple[npt.NDArray[np
     return voxels, first
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _neighborhoods(
     flat: npt.NDArray[np.int32],
     levels: npt.NDArray[np.float64],
@@ -153,7 +154,7 @@ def _neighborhoods(
             difference[2] += abs(level - total / n)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _runs(
     flat: npt.NDArray[np.int32],
     offsets: npt.NDArray[np.int64],
@@ -180,7 +181,7 @@ def _runs(
             row[length] -= row[length + 1]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _join(
     flat: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], group: npt.NDArray[np.int64], parent: npt.NDArray[np.int32]
 ) -> None:
@@ -195,7 +196,7 @@ def _join(
         parent[voxel] = root
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _root(parent: npt.NDArray[np.int32], voxel: int) -> int:
     while parent[voxel] != voxel:
         parent[voxel] = parent[parent[voxel]]
@@ -203,7 +204,7 @@ def _root(parent: npt.NDArray[np.int32], voxel: int) -> int:
     return voxel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _zone_sizes(
     parent: npt.NDArray[np.int32], group: npt.NDArray[np.int64], size: npt.NDArray[np.int32], zone_row: npt.NDArray[np.int64]
 ) -> int:
@@ -220,7 +221,7 @@ def _zone_sizes(
     return largest
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _flush(rows: npt.NDArray[np.int64], rank: int, last: int, cells: Cells) -> None:
     """Append what the rows hold in columns 1..last to the cells, and empty them."""
     values, n = cells
@@ -235,7 +236,7 @@ def _flush(rows: npt.NDArray[np.int64], rank: int, last: int, cells: Cells) -> N
                 row[column] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _line_has_two(ranks: npt.NDArray[np.int32], voxels: npt.NDArray[np.int64], step: npt.NDArray[np.int64]) -> bool:
     """Whether some line along a step holds two voxels of the region, however far apart."""
     nz, ny, nx = ranks.shape
@@ -251,7 +252,7 @@ def _line_has_two(ranks: npt.NDArray[np.int32], voxels: npt.NDArray[np.int64], s
 PAIR_SUMS = 26
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def pair_sums(
     cells: npt.NDArray[np.int64], n_cells: npt.NDArray[np.int64], levels: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -282,7 +283,7 @@ def pair_sums(
     return sums, q
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _probabilities(
     cells: npt.NDArray[np.int64], n_cells: int, n_levels: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -298,7 +299,7 @@ def _probabilities(
     return p, px, py
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _moment_sums(
     p: npt.NDArray[np.float64],
     px: npt.NDArray[np.float64],
@@ -331,12 +332,12 @@ def _moment_sums(
                 sums[10] = max(sums[10], value)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _information(p: float) -> float:
     return -p * math.log2(p + EPSILON)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _entropy_sums(
     p: npt.NDArray[np.float64], px: npt.NDArray[np.float64], py: npt.NDArray[np.float64], sums: npt.NDArray[np.float64]
 ) -> None:
@@ -355,7 +356,7 @@ def _entropy_sums(
                 sums[14] -= p[i, j] * logarithm
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _diagonal_sums(p: npt.NDArray[np.float64], levels: npt.NDArray[np.float64], sums: npt.NDArray[np.float64]) -> None:
     """Sums 16-25: of ``|i - j|`` mean, mean square, variance, entropy and four inverse means and one more; entropy of i + j."""
     highest = int(levels[-1])
@@ -386,7 +387,7 @@ def _diagonal_sums(p: npt.NDArray[np.float64], levels: npt.NDArray[np.float64], 
             sums[25] += _information(value)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _second_eigenvalue_matrix(
     p: npt.NDArray[np.float64], px: npt.NDArray[np.float64], py: npt.NDArray[np.float64], q: npt.NDArray[np.float64]
 ) -> None:
@@ -403,7 +404,7 @@ def _second_eigenvalue_matrix(
 SIZE_SUMS = 15
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def size_sums(
     cells: npt.NDArray[np.int64], n_cells: npt.NDArray[np.int64], levels: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
@@ -427,7 +428,7 @@ def size_sums(
     return sums
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _size_sums(cells: npt.NDArray[np.int64], n_cells: int, levels: npt.NDArray[np.float64], out: npt.NDArray[np.float64]) -> None:
     total, largest = 0.0, 0
     for c in range(n_cells):
@@ -468,7 +469,7 @@ def _size_sums(cells: npt.NDArray[np.int64], n_cells: int, levels: npt.NDArray[n
 DIFFERENCE_SUMS = 8
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def difference_sums(
     count: npt.NDArray[np.float64], difference: npt.NDArray[np.float64], levels: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:

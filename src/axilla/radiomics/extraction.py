@@ -18,6 +18,7 @@ from axilla.table import NONFINITE, OK, REFUSED, FeatureTable
 from axilla.volume import FloatArray, Volume
 
 _DEFAULTS = RadiomicsSettings()
+_COLUMNS = pd.Index(FEATURE_NAMES)
 
 
 def extract(
@@ -75,14 +76,13 @@ def extract(
     if measured:
         features[measured] = features_of([outcome for outcome in outcomes if isinstance(outcome, Sums)])
     status = [_status(outcome, values) for outcome, values in zip(outcomes, features, strict=True)]
-    identity = {
+    nodes = {
         "patient_id": [patient_id] * len(segments),
         "node_id": [segment.name or str(segment.label) for segment in segments],
-        "label": [segment.label for segment in segments],
+        "feature_status": [word for word, _ in status],
+        "reason": [reason for _, reason in status],
     }
-    outcome_columns = {"feature_status": [word for word, _ in status], "reason": [reason for _, reason in status]}
-    columns = [pd.DataFrame(identity), pd.DataFrame(features, columns=list(FEATURE_NAMES)), pd.DataFrame(outcome_columns)]
-    return FeatureTable(pd.concat(columns, axis=1))
+    return FeatureTable.of_values(nodes, [segment.label for segment in segments], _COLUMNS, features)
 
 
 def measure(region: Region, settings: RadiomicsSettings = _DEFAULTS) -> dict[str, float]:

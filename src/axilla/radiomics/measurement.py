@@ -94,20 +94,19 @@ def features_of(sums: Sequence[Sums]) -> FloatArray:
         "gldm": Gldm.of(stacked.gldm),
         "ngtdm": Ngtdm.of(stacked.ngtdm),
     }
-    features = np.empty((len(sums), len(FEATURES)))
+    columns = []
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported, not warned of
-        for column, entry in enumerate(FEATURES):
-            features[:, column] = _mean_over_directions(entry.function(shared[entry.feature_class]))
-    return features
+        for name, quantities in shared.items():
+            values = np.stack([entry.function(quantities) for entry in FEATURES if entry.feature_class == name])
+            columns.append(values if values.ndim == 2 else _mean_over_directions(values))
+    return np.concatenate(columns).T
 
 
 def _mean_over_directions(values: FloatArray) -> FloatArray:
-    """Mean over the last axis of ``(n_regions, n_directions)``; a direction without a value is left out."""
-    if values.ndim == 1:
-        return values
+    """Mean over the last axis; a direction without a value is left out."""
     is_number = ~np.isnan(values)
-    n = is_number.sum(axis=1)
-    total = np.where(is_number, values, 0.0).sum(axis=1)
+    n = is_number.sum(axis=-1)
+    total = np.where(is_number, values, 0.0).sum(axis=-1)
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 

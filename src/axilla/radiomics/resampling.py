@@ -26,7 +26,7 @@ import SimpleITK
 
 from axilla.errors import InputRefusedError
 from axilla.kernels.grid import sample_mask
-from axilla.kernels.spline import spline_coefficients, spline_values
+from axilla.kernels.spline import spline_coefficients, spline_taps, spline_values
 from axilla.node import Segment
 from axilla.radiomics.settings import RadiomicsSettings
 from axilla.volume import BoolArray, FloatArray, Geometry, TripleFloat, Volume, bounding_box
@@ -216,9 +216,7 @@ def interpolate_spline(array: npt.NDArray[Any], index_xyz: FloatArray) -> FloatA
     ndarray, shape (n,)
     """
     size = np.asarray(array.shape)
-    # ITK finds the first tap in single precision: just below a voxel center it takes that voxel's taps, which the last bit shows.
-    first = np.floor(index_xyz.astype(np.float32)).astype(np.int64) - 1
-    low, high = np.maximum(first.min(axis=0)[::-1], 0), np.minimum(first.max(axis=0)[::-1] + 4, size)
+    first, low, high = spline_taps(index_xyz, size)
     image, offset = _for_kernel(array, low, high)
     coefficients = spline_coefficients(image, low - offset, high - offset, _SPLINE_MARGIN_VOX)
     return np.asarray(spline_values(coefficients, low, size, index_xyz, first))
