@@ -23,7 +23,7 @@ from axilla.locate.crop import SideCrop, crop_side
 from axilla.locate.tissue import Tissue, find_tissue
 from axilla.node import Node
 from axilla.phantom import PHANTOM_VERSION, CohortSettings, SyntheticCase, plan_cohort, render
-from axilla.segment import split
+from axilla.segment import cut_at_necks
 from axilla.volume import to_canonical
 
 DOCS = Path(__file__).resolve().parent
@@ -104,9 +104,9 @@ def _tissue(crop: SideCrop, tissue: Tissue) -> Figure:
 
 
 def _pieces(crop: SideCrop, tissue: Tissue, settings: LocateSettings) -> Figure:
-    """Islands, their depth, and the pieces they are split into."""
+    """Islands, their depth, and the raw pieces they are cut into."""
     z, view = _view(tissue)
-    pieces = split(tissue.islands, crop.spacing, settings.segment)
+    pieces = cut_at_necks(tissue.islands, crop.spacing, settings.segment)
     figure = new_figure(9.2, 3.4)
     first, second, third = figure.subplots(1, 3)
     _show(first, crop.hu[z][view], {GREEN: tissue.islands[z][view]}, 0.5)
@@ -118,7 +118,7 @@ def _pieces(crop: SideCrop, tissue: Tissue, settings: LocateSettings) -> Figure:
     image[labels > 0] = 0.35 * image[labels > 0] + 0.65 * palette[labels[labels > 0] % len(palette)]
     third.imshow(image, interpolation="nearest")
     third.set_axis_off()
-    for axes, title in ((first, "islands"), (second, "depth below their surface"), (third, "pieces, cut at their necks")):
+    for axes, title in ((first, "islands"), (second, "depth below their surface"), (third, "raw pieces, cut at every neck")):
         axes.set_title(title)
     return figure
 
