@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,15 +35,25 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _checked_frame(
-    texts: Mapping[str, Sequence[str]], labels: Sequence[int] | pd.Series, names: pd.Index, values: FloatArray
-) -> pd.DataFrame:
-    """A feature table's frame, in whole blocks: one column at a time, pandas takes longer than the measurement."""
-    _check_rows(texts, np.asarray(np.isfinite(values).all(axis=1)))
-    columns = {name: pd.array(texts[name], dtype="str") for name in ("patient_id", "node_id", *STATUS_COLUMNS)}
-    first = pd.DataFrame({**{name: columns[name] for name in ID_COLUMNS[:2]}, "label": np.asarray(labels, dtype=np.int64)})
-    last = pd.DataFrame({name: columns[name] for name in STATUS_COLUMNS})
-    return pd.concat([first, pd.DataFrame(values, columns=names), last], axis=1)
+@dataclass(frozen=True)
+class _Blocks:
+    """A feature table's parts: text columns by name, labels, feature names, values ``(n_nodes, n_features)``."""
+
+    texts: Mapping[str, Sequence[str]]
+    labels: Sequence[int]
+    names: pd.Index
+    values: FloatArray
+
+    def __post_init__(self) -> None:
+        _check_rows(self.texts, np.asarray(np.isfinite(self.values).all(axis=1)))
+
+    def frame(self) -> pd.DataFrame:
+        """In whole blocks: one column at a time, pandas takes longer than the measurement of a node."""
+        columns = {name: pd.array(self.texts[name], dtype="str") for name in ("patient_id", "node_id", *STATUS_COLUMNS)}
+        labels = np.asarray(self.labels, dtype=np.int64)
+        first = pd.DataFrame({**{name: columns[name] for name in ID_COLUMNS[:2]}, "label": labels})
+        last = pd.DataFrame({name: columns[name] for name in STATUS_COLUMNS})
+        return pd.concat([first, pd.DataFrame(self.values, columns=self.names), last], axis=1)
 
 
 def _check_rows(texts: Mapping[str, Sequence[str]], is_finite: BoolArray) -> None:
@@ -90,13 +101,14 @@ class FeatureTable:
         except (TypeError, ValueError) as error:
             raise InvalidValueError(f"Feature columns must hold numbers only: {error}.") from error
         texts = {column: _texts(frame[column]) for column in ("patient_id", "node_id", *STATUS_COLUMNS)}
-        object.__setattr__(self, "frame", _checked_frame(texts, frame["label"], pd.Index(features), values))
+        labels = frame["label"].astype(np.int64).tolist()
+        object.__setattr__(self, "frame", _Blocks(texts, labels, pd.Index(features), values).frame())
 
     @classmethod
     def of_values(
         cls, nodes: Mapping[str, Sequence[str]], labels: Sequence[int], names: pd.Index, values: FloatArray
     ) -> FeatureTable:
-        """A table of values ``(n_nodes, n_features)`` and the text columns by name; faster than by a frame of one's own.
+        """A table of values ``(n_nodes, n_features)``, labels, and text columns by name: no frame is made until asked for.
 
         Raises
         ------
@@ -104,8 +116,16 @@ class FeatureTable:
             As for the table itself.
         """
         table = object.__new__(cls)
-        object.__setattr__(table, "frame", _checked_frame(nodes, labels, names, values))
+        object.__setattr__(table, "_blocks", _Blocks(nodes, labels, names, values))
         return table
+
+    def __getattr__(self, name: str) -> Any:
+        """The frame of a table made of values, when it is first asked for."""
+        if name != "frame" or "_blocks" not in self.__dict__:
+            raise AttributeError(name)
+        frame = self.__dict__["_blocks"].frame()
+        object.__setattr__(self, "frame", frame)
+        return frame
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -128,6 +148,9 @@ class FeatureTable:
         InvalidValueError
             If a named feature is not in the table.
         """
+        blocks = self.__dict__.get("_blocks")
+        if blocks is not None and (names is None or list(names) == list(blocks.names)):
+            return np.array(blocks.values)
         names = list(self.feature_names if names is None else names)
         absent = [n for n in names if n not in self.frame.columns]
         if absent:

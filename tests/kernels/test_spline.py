@@ -9,6 +9,8 @@ from tests.naive import spline as naive
 
 from axilla.kernels import spline
 
+MARGIN = 40
+
 
 def read_only(array):
     array.flags.writeable = False
@@ -27,8 +29,8 @@ def test_values_are_the_twins(seed):
     size = rng.integers(1, 9, 3)
     array = read_only(rng.integers(-500, 500, size).astype(np.int16))
     low, high = np.zeros(3, dtype=np.int64), size.astype(np.int64)
-    coefficients = spline.spline_coefficients(array, low, high, 48)
-    np.testing.assert_allclose(coefficients, naive.spline_coefficients(array, low, high, 48), atol=1e-8)
+    coefficients = spline.spline_coefficients(array, low, high, MARGIN)
+    np.testing.assert_allclose(coefficients, naive.spline_coefficients(array, low, high, MARGIN), atol=1e-8)
     index_xyz = rng.uniform(-0.5, size[::-1] - 0.5, (6, 3))
     first, *box = spline.spline_taps(index_xyz, high)
     for ours, other in zip((first, *box), naive.spline_taps(index_xyz, high), strict=True):
@@ -40,7 +42,7 @@ def test_values_are_the_twins(seed):
 @pytest.mark.parametrize("shape", [(5, 30, 19), (18, 17, 2), (1, 18, 19), (3, 1, 40)])
 def test_short_axes_have_itks_bits(shape):
     array = read_only(np.random.default_rng(0).integers(-200, 300, shape).astype(np.int16))
-    got = spline.spline_coefficients(array, np.zeros(3, dtype=np.int64), np.array(shape), 48)
+    got = spline.spline_coefficients(array, np.zeros(3, dtype=np.int64), np.array(shape), MARGIN)
     np.testing.assert_array_equal(got, of_itk(array))
 
 
@@ -49,4 +51,4 @@ def test_a_box_has_the_bits_of_the_whole_image(low, size):
     array = read_only(np.random.default_rng(1).integers(-1000, 1500, (120, 130, 130)).astype(np.int16))
     low, high = np.array(low), np.add(low, size)
     whole = of_itk(array)[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    np.testing.assert_array_equal(spline.spline_coefficients(array, low, high, 48), whole)
+    np.testing.assert_array_equal(spline.spline_coefficients(array, low, high, MARGIN), whole)

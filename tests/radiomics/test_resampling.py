@@ -40,6 +40,20 @@ def test_the_spline_equals_itk_on_the_whole_image(cases: ModuleType, dtype: Any,
     np.testing.assert_array_equal(ours, sitk.GetArrayFromImage(whole))
 
 
+@pytest.mark.parametrize("axis", [None, 0, 1, 2])
+@pytest.mark.parametrize("value", [60, 37])
+def test_where_nothing_changes_rounding_falls_as_in_the_whole_image(axis: int | None, value: int) -> None:
+    """A flat image, and images that change along one axis only."""
+    array = np.full((110, 100, 105), value, dtype=np.int16)
+    if axis is not None:
+        array += (np.indices(array.shape)[axis] * 7 % 90).astype(np.int16)
+    image = sitk.GetImageFromArray(array.astype(np.float64))
+    index_xyz = np.stack(np.meshgrid(*[np.arange(48, 58, 0.5)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    whole = sitk.Resample(image, (20, 20, 20), sitk.Transform(), sitk.sitkBSpline, (48.0,) * 3, (0.5,) * 3)
+    ours = resampling.interpolate_spline(array, index_xyz).reshape(20, 20, 20).transpose(2, 1, 0)
+    np.testing.assert_array_equal(np.trunc(ours), np.trunc(sitk.GetArrayFromImage(whole)))
+
+
 def test_a_node_far_from_the_edge_does_not_feel_the_rest_of_the_ct(cases: ModuleType) -> None:
     array = cases.texture((130, 130, 130), 3)
     changed = array.copy()
