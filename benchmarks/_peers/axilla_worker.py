@@ -1,5 +1,6 @@
 """axilla, asked as the peers are."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from protocol import serve
@@ -20,8 +21,12 @@ def load(image, mask):
 
 def measure(loaded, labels):
     volume, segments = loaded
-    table = extract(volume, Segmentation(volume.geometry, tuple(segments[label] for label in labels)))
+    chosen = tuple(replace(segments[label], label=number) for number, label in enumerate(labels, start=1))
+    return extract(volume, Segmentation(volume.geometry, chosen))
+
+
+def rows(table):
     return [dict(zip(FEATURE_NAMES, row, strict=True)) for row in table.values(FEATURE_NAMES)]
 
 
-serve(__version__, load, measure)
+serve(__version__, load, measure, rows)

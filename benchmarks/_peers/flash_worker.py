@@ -26,10 +26,13 @@ def load(image, mask):
 def measure(loaded, labels):
     found = []
     for label in labels:
-        result = EXTRACTOR.execute(*loaded, label=label, output_hdf5_path=str(OUT), case_id="a", roi_id="b", roi_name="c")
-        found.append({name: value for name, value in result.items() if name.startswith("original_")})
+        found.append(EXTRACTOR.execute(*loaded, label=label, output_hdf5_path=str(OUT), case_id="a", roi_id="b", roi_name="c"))
         OUT.unlink(missing_ok=True)
     return found
 
 
-serve(importlib.metadata.version("flash-radiomics"), load, measure)
+def rows(found):
+    return [{name: value for name, value in each.items() if name.startswith("original_")} for each in found]
+
+
+serve(importlib.metadata.version("flash-radiomics"), load, measure, rows)

@@ -30,7 +30,11 @@ def measure(loaded, labels):
     for label in labels:  # it takes masks of one region; made in the round that does not count
         if label not in chosen:
             chosen[label] = replace(mask, array=(mask.array == label).astype("uint8"))
-    return [PIPELINE.run(image, chosen[label])["ct"].to_dict() for label in labels]
+    return [PIPELINE.run(image, chosen[label])["ct"] for label in labels]
 
 
-serve(importlib.metadata.version("pictologics"), load, measure)
+def rows(found):
+    return [each.to_dict() for each in found]
+
+
+serve(importlib.metadata.version("pictologics"), load, measure, rows)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -132,6 +134,26 @@ def test_segments_of_one_name_are_told_apart(drawn: Any, writers: ModuleType, tm
     assert _extract(drawn, tmp_path / "m.seg.nrrd", tmp_path / "f.csv") == 0
     assert read_features(tmp_path / "f.csv").frame["node_id"].tolist() == ["node#1", "node#2"]
     assert "'node'" in _sidecar(tmp_path / "f.csv")["notes"][0]
+
+
+@pytest.mark.parametrize("name", ["NA", "None", "a,b", '5" left', "007"])
+def test_names_that_tables_take_for_something_else(name: str, drawn: Any, writers: ModuleType, tmp_path: Path) -> None:
+    image = writers.image((drawn.labels.array == 1).astype(np.uint8), drawn.labels)
+    for key, text in (("ID", "S0"), ("Name", name), ("LabelValue", "1"), ("Layer", "0")):
+        image.SetMetaData(f"Segment0_{key}", text)
+    sitk.WriteImage(image, str(tmp_path / "m.seg.nrrd"))
+    for out in ("f.csv", "f.parquet"):
+        assert _extract(drawn, tmp_path / "m.seg.nrrd", tmp_path / out) == 0
+        assert read_features(tmp_path / out).frame["node_id"].tolist() == [name]
+
+
+def test_little_is_imported_for_a_nifti_mask(drawn: Any, tmp_path: Path) -> None:
+    """The command is called once per patient; what it does not need would be most of its time."""
+    arguments = ["extract", str(drawn.ct), str(drawn.folder / "m.nii.gz"), "-o", str(tmp_path / "f.csv")]
+    heavy = ("pydicom", "highdicom", "sklearn", "skimage", "matplotlib", "scipy.ndimage", "scipy.spatial")
+    code = f"import sys; from axilla.cli import run; run({arguments!r}); sys.exit(str([m for m in {heavy} if m in sys.modules]))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.stderr.splitlines()[-1] == "[]"
 
 
 REFUSED = {

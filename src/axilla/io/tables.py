@@ -77,7 +77,14 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
         raise InputRefusedError(f"{path.name} has schema {schema}; this axilla reads schema {SCHEMA}. Update axilla.")
     text = _read_text(path)
     try:
-        frame = pd.read_csv(io.StringIO(text), sep=_delimiter(text), dtype=dict.fromkeys(_TEXT_COLUMNS, str))
+        columns = pd.read_csv(io.StringIO(text), sep=_delimiter(text), nrows=0).columns
+        frame = pd.read_csv(
+            io.StringIO(text),
+            sep=_delimiter(text),
+            dtype=dict.fromkeys(_TEXT_COLUMNS, str),
+            keep_default_na=False,
+            na_values={name: _MISSING for name in columns if str(name).strip() not in _NAMES},
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise InputRefusedError(f"{path.name} cannot be read as a table: {error}.") from error
     frame.columns = [str(column).strip() for column in frame.columns]
@@ -276,6 +283,10 @@ _TEXT_COLUMNS = (
     "patient_id", "node_id", "side", "level", "sop_instance_uid", "reason", "feature_status", "warnings", "status", "clinical",
     "call", "rule", "cohort",
 )  # fmt: skip
+
+_NAMES = ("patient_id", "node_id")
+_MISSING = ["", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "-nan", "NULL", "null", "None", "#N/A"]
+"""What stands for no value, but not where names stand: a node may be called NA."""
 
 _FEATURE_DIALECTS: tuple[tuple[Callable[[pd.DataFrame], bool], Callable[[pd.DataFrame, str], pd.DataFrame]], ...] = (
     (_is_axilla, _from_axilla),
