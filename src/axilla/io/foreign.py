@@ -87,7 +87,7 @@ def _from_pyradiomics(frame: pd.DataFrame, stem: str) -> pd.DataFrame:
         patient = pd.Series(stem, index=frame.index) if image is None else _patients_of_images(image)
     result = pd.DataFrame({"patient_id": as_text(patient.map(stem_of))})
     result["node_id"] = "" if node is None else as_text(node.map(stem_of))
-    result["label"] = 1 if label is None else label.fillna(1).astype(int)
+    result["label"] = 1 if label is None else pd.to_numeric(label, errors="coerce").fillna(1).astype(int)
     result["node_id"] = _told_apart(result)
     if side is not None:
         result["side"] = as_text(side)
@@ -123,7 +123,7 @@ def _is_slicer(frame: pd.DataFrame) -> bool:
 
 def _is_transposed(frame: pd.DataFrame) -> bool:
     """Each segment a row: the first column holds the names of the keys, the header the kinds of image."""
-    first = [str(frame.columns[0]), *frame.iloc[:2, 0].astype(str)] if len(frame) > 1 else []
+    first = [str(frame.columns[0]), *as_text(frame.iloc[:2, 0])] if len(frame) > 1 else []
     return [name.strip().lower() for name in first] == list(SLICER_KEYS)
 
 
@@ -146,11 +146,11 @@ def _slicer_values(frame: pd.DataFrame) -> pd.DataFrame:
     if _is_transposed(frame):
         kinds = [str(column).partition(".")[0] for column in frame.columns[1:]]  # pandas numbers columns of one name
         columns = [_joined(*key) for key in zip(kinds, frame.iloc[0, 1:], frame.iloc[1, 1:], strict=True)]
-        return pd.DataFrame(frame.iloc[2:, 1:].to_numpy(), index=frame.iloc[2:, 0].astype(str), columns=columns)
+        return pd.DataFrame(frame.iloc[2:, 1:].to_numpy(), index=as_text(frame.iloc[2:, 0]), columns=columns)
     frame = frame.rename(columns={column: str(column).lower() for column in frame.columns if str(column).lower() in _SLICER_ALL})
     names = [_joined(*key) for key in zip(*(frame[key] for key in SLICER_KEYS), strict=True)]
     if {"label", "value"} <= set(frame.columns):
-        rows = pd.DataFrame({"segment": frame["label"].astype(str), "name": names, "value": frame["value"]})
+        rows = pd.DataFrame({"segment": as_text(frame["label"]), "name": names, "value": frame["value"]})
         if rows.duplicated(["segment", "name"]).any():
             raise InputRefusedError("A feature of a segment stands twice in this table; give each segment once.")
         wide = rows.pivot(index="segment", columns="name", values="value")

@@ -2,8 +2,9 @@
 
 Both follow the definitions of the Image Biomarker Standardisation Initiative (Zwanenburg A et al., Radiology 2020;295:328-338),
 so most features differ in name only; MIRP's kurtosis is the excess over that of a normal distribution. On the same voxels and
-bins the two agree, but for features of the mesh, whose triangles they lay differently. MIRP has no diameters within slices and no
-maximal correlation coefficient. MIRP starts its bins at the smallest value or at the lower end of its resegmentation range,
+bins the two agree to MIRP's single precision, but for features of the mesh, whose triangles they lay differently (2 %), and the
+lengths of the axes (MIRP divides by n - 1, PyRadiomics by n). MIRP has no diameters within slices and no maximal correlation
+coefficient. MIRP starts its bins at the smallest value or at the lower end of its resegmentation range,
 PyRadiomics at a multiple of their width: texture of the two tools is not to be mixed.
 """
 

@@ -42,7 +42,7 @@ title = {title}
 # [settings.model]
 # seed = 1
 # [settings.rule]
-# rule = "at_least_k"
+# name = "at_least_k"
 """
 
 
