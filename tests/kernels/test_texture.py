@@ -43,22 +43,6 @@ def test_cells_are_the_twins(seed, distances, alpha, is_symmetrical):
     np.testing.assert_allclose(got[4], expected[4], rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.booleans())
-def test_sums_are_the_twins(seed, is_symmetrical):
-    ranks, levels = random_region(seed)
-    pairs, runs, zones, dependences, differences = count(ranks, levels, is_symmetrical=is_symmetrical)
-    for ours, other in zip(texture.pair_sums(*pairs, levels), naive.pair_sums(*pairs, levels), strict=True):
-        np.testing.assert_allclose(ours, other, rtol=1e-11, atol=1e-12)
-    for cells in (runs, zones, dependences):
-        np.testing.assert_allclose(texture.size_sums(*cells, levels), naive.size_sums(*cells, levels), rtol=1e-12, atol=1e-12)
-    columns = differences[:, 1].copy(), differences[:, 2].copy()
-    if columns[0].any():
-        np.testing.assert_allclose(
-            texture.difference_sums(*columns, levels), naive.difference_sums(*columns, levels), rtol=1e-12, atol=1e-12
-        )
-
-
 def test_a_row():
     pairs, runs, zones, dependences, differences = count(np.pad(ROW, 1), np.array([1.0, 2.0]))
     assert as_lists(pairs)[ALONG_X] == [(0, 0, 2), (0, 1, 1), (1, 0, 1)]  # 1-1, counted both ways, and 1-2

@@ -39,7 +39,7 @@ def discretize(
     nz, ny, nx = mask.shape
     ranks = np.zeros((nz + 2 * margin, ny + 2 * margin, nx + 2 * margin), np.int32)
     bins, occurrences = np.empty(len(values), np.int64), np.zeros(len(edges), np.int64)
-    width = edges[1] - edges[0] if len(edges) > 1 else 1.0
+    width = edges[1] - edges[0] if len(edges) > 1 and edges[1] > edges[0] else 1.0
     for n, value in enumerate(values):
         bin_ = min(max(int((value - edges[0]) / width), 0), len(edges) - 1)
         while bin_ > 0 and value < edges[bin_]:

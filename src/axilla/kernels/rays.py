@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from axilla.kernels._compile import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sample(image: npt.NDArray[np.float32], z: float, y: float, x: float) -> float:
     """Linear interpolation; beyond the border the nearest border value."""
     n_z, n_y, n_x = image.shape
@@ -22,7 +23,7 @@ def _sample(image: npt.NDArray[np.float32], z: float, y: float, x: float) -> flo
     return float(low * (1 - fz) + high * fz)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def ray_lengths(
     image: npt.NDArray[np.float32],
     places: npt.NDArray[np.float64],

@@ -126,7 +126,7 @@ def _in_planes(ends: npt.NDArray[np.int64], half_across: float, half_along: floa
     """Square of the largest distance within a plane; rows ``(planes, rows, 2)``."""
     best = 0.0
     for plane in range(len(ends)):
-        low, high = ends.shape[1] + 10**6, -1
+        low, high = 1 << 30, -1
         for row in range(ends.shape[1]):
             if ends[plane, row, 0] >= 0:
                 low, high = min(low, ends[plane, row, 0]), max(high, ends[plane, row, 1])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from axilla.kernels._compile import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sum_of_leaves(
     values: npt.NDArray[np.float64],
     feature: npt.NDArray[np.int64],

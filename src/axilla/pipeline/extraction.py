@@ -22,6 +22,7 @@ from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
 from axilla.pipeline._versions import versions
 from axilla.radiomics import RadiomicsSettings, extract
+from axilla.table import FeatureTable
 from axilla.volume import Volume
 
 PSEUDONYM = "P0001"
@@ -147,6 +148,10 @@ def extract_features(
         "notes": list(notes),
     }
     write_features(table, out, is_synthetic=volume.acquisition.is_synthetic, provenance=provenance)
+    return _outcome(table, out, notes)
+
+
+def _outcome(table: FeatureTable, out: Path, notes: tuple[str, ...]) -> Outcome:
     counts = table.frame["feature_status"].value_counts().to_dict()
     result = {"features": str(out), "rows": len(table), "status": counts, "warnings": list(notes)}
     not_ok = table.frame[table.frame["reason"] != ""]

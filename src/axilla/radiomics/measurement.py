@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from axilla.errors import InputRefusedError
-from axilla.kernels import gray, surface, texture
+from axilla.kernels import gray, sums, surface, texture
 from axilla.radiomics.catalog import FEATURES
 from axilla.radiomics.discretization import bin_edges, resegment
 from axilla.radiomics.firstorder import FirstOrder
@@ -64,7 +64,8 @@ def summarize(region: Region, settings: RadiomicsSettings) -> Sums:
         raise InputRefusedError(f"the region is too small for neighbors at distances {settings.distances}")
     values = region.voxels.astype(np.float64)
     edges = bin_edges(region.voxels, settings).astype(np.float64)
-    ranks, levels, counts = gray.discretize(values, edges, region.mask, max(settings.distances))
+    mask = np.array(region.mask, order="C")  # of one layout, for which the kernel is compiled
+    ranks, levels, counts = gray.discretize(values, edges, mask, max(settings.distances))
     if len(levels) > MOST_LEVELS:
         raise InputRefusedError(f"{len(levels)} gray levels occur, at most {MOST_LEVELS} can be measured: use wider bins")
     pairs, runs, zones, dependences, differences = texture.texture_cells(
@@ -75,16 +76,16 @@ def summarize(region: Region, settings: RadiomicsSettings) -> Sums:
         _shape_sums(outlined.mask, outlined.spacing_zyx_mm, settings),
         _value_sums(region, values, counts, settings),
         _glcm_sums(*pairs, levels),
-        texture.size_sums(*runs, levels),
-        texture.size_sums(*zones, levels),
-        texture.size_sums(*dependences, levels),
-        texture.difference_sums(n_voxels, differences[:, 2].copy(), levels),
+        sums.size_sums(*runs, levels),
+        sums.size_sums(*zones, levels),
+        sums.size_sums(*dependences, levels),
+        sums.difference_sums(n_voxels, differences[:, 2].copy(), levels),
     )
 
 
-def features_of(sums: Sequence[Sums]) -> FloatArray:
+def features_of(regions: Sequence[Sums]) -> FloatArray:
     """All features of some regions ``(n_regions, 107)``, in the order of the columns; NaN where one has no value."""
-    stacked = Sums(*(np.stack(column) for column in zip(*sums, strict=True)))
+    stacked = Sums(*(np.stack(column) for column in zip(*regions, strict=True)))
     shared = {
         "shape": Shape.of(stacked.shape),
         "firstorder": FirstOrder.of(stacked.firstorder),
@@ -115,8 +116,8 @@ def _glcm_sums(cells: IntArray, n_cells: IntArray, levels: FloatArray) -> FloatA
     at_once = max(1, _MATRIX_CELLS // len(levels) ** 2)
     parts = []
     for start in range(0, len(cells), at_once):
-        sums, q = texture.pair_sums(cells[start : start + at_once], n_cells[start : start + at_once], levels)
-        parts.append(np.column_stack([sums, maximal_correlations(q)]))
+        per_direction, q = sums.pair_sums(cells[start : start + at_once], n_cells[start : start + at_once], levels)
+        parts.append(np.column_stack([per_direction, maximal_correlations(q)]))
     return np.concatenate(parts)
 
 
@@ -171,8 +172,8 @@ def _value_sums(region: Region, values: FloatArray, counts: FloatArray, settings
     """In the order of the fields of `FirstOrder`."""
     z, y, x = region.spacing_zyx_mm
     p = counts / len(values)
-    entropy = -np.sum(p * np.log2(p + texture.EPSILON))
+    entropy = -np.sum(p * np.log2(p + sums.EPSILON))
     offset = 3.0 if settings.convention == "ibsi" else 0.0
     # NumPy's mean decides whether a flat region has a variance: PyRadiomics uses it too
-    sums = gray.value_sums(np.sort(values), float(values.mean()), float(settings.voxel_array_shift))
-    return np.concatenate([sums, [entropy, np.sum(p**2), x * y * z, offset]])
+    moments = gray.value_sums(np.sort(values), float(values.mean()), float(settings.voxel_array_shift))
+    return np.concatenate([moments, [entropy, np.sum(p**2), x * y * z, offset]])

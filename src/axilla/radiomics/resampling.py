@@ -82,7 +82,7 @@ def sample_region(volume: Volume, segment: Segment, settings: RadiomicsSettings)
     if not segment.mask.any():
         raise InputRefusedError("the region is empty: no voxel is segmented")
     box = bounding_box(segment.mask)
-    mask = np.ascontiguousarray(segment.mask[box])
+    mask = np.array(segment.mask[box], order="C")
     start_zyx = np.add(segment.offset_zyx, [s.start for s in box])
     old = np.asarray(volume.geometry.spacing_xyz_mm)
     asked = old if settings.voxel_spacing_xyz_mm is None else settings.voxel_spacing_xyz_mm
@@ -179,13 +179,13 @@ def _resample(
     volume: Volume, mask: BoolArray, start_zyx: IntArray, spacing_xyz_mm: FloatArray, settings: RadiomicsSettings
 ) -> Region:
     """The mask, then the image at its voxels."""
-    size_xyz = np.asarray(volume.geometry.shape_zyx)[::-1]
-    start_xyz, box_xyz = start_zyx[::-1].copy(), np.asarray(mask.shape)[::-1]
+    size_xyz = np.array(volume.geometry.shape_zyx[::-1])
+    start_xyz, box_xyz = start_zyx[::-1].copy(), np.array(mask.shape[::-1])
     grid = sample_grid(volume.geometry, start_xyz, box_xyz, spacing_xyz_mm, settings.convention)
     if settings.convention == "ibsi":
         grown = np.ones(np.add(mask.shape, 2), dtype=bool)
         inside, index_xyz = sample_mask(grown, start_xyz - 1, size_xyz, grid.n_xyz, grid.to_point, grid.to_index)
-        holds = _linear_values(np.pad(mask, 1).astype(np.float64), index_xyz - (start_xyz - 1)) >= 0.5
+        holds = _interpolate_linear(np.pad(mask, 1).astype(np.float64), index_xyz - (start_xyz - 1)) >= 0.5
         inside[inside], index_xyz = holds, index_xyz[holds]
     else:
         inside, index_xyz = sample_mask(mask, start_xyz, size_xyz, grid.n_xyz, grid.to_point, grid.to_index)
@@ -250,10 +250,6 @@ def _for_kernel(array: npt.NDArray[Any], low: IntArray, high: IntArray) -> tuple
 
 
 def _interpolate_linear(array: npt.NDArray[Any], index_xyz: FloatArray) -> FloatArray:
-    return _linear_values(array, index_xyz)
-
-
-def _linear_values(array: npt.NDArray[Any], index_xyz: FloatArray) -> FloatArray:
     """Linear interpolation ``(n,)``, along x first as ITK does; beyond the outer voxel centers the nearest."""
     last = np.asarray(array.shape)[::-1] - 1
     first = np.clip(np.floor(index_xyz), 0, last).astype(np.int64)

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from axilla.kernels.texture import EPSILON
+from axilla.kernels.sums import EPSILON
 from axilla.radiomics._registry import feature
 from axilla.volume import FloatArray
 
@@ -74,7 +74,7 @@ class Glcm:
 
     @classmethod
     def of(cls, sums: FloatArray) -> Self:
-        """Of sums ``(n_regions, n_directions, 27)``: those of `axilla.kernels.texture.pair_sums`, then `maximal_correlations`."""
+        """Of sums ``(n_regions, n_directions, 27)``: those of `axilla.kernels.sums.pair_sums`, then `maximal_correlations`."""
         return cls(*np.moveaxis(sums, -1, 0))
 
 

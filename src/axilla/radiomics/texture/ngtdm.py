@@ -49,7 +49,7 @@ class Ngtdm:
 
     @classmethod
     def of(cls, sums: FloatArray) -> Self:
-        """Of sums ``(n_regions, 8)`` as `axilla.kernels.texture.difference_sums` orders them."""
+        """Of sums ``(n_regions, 8)`` as `axilla.kernels.sums.difference_sums` orders them."""
         return cls(*sums.T)
 
 

@@ -53,5 +53,5 @@ class SizeTable:
 
     @classmethod
     def of(cls, sums: FloatArray) -> Self:
-        """Of sums ``(n_regions, n_matrices, 15)`` as `axilla.kernels.texture.size_sums` orders them."""
+        """Of sums ``(n_regions, n_matrices, 15)`` as `axilla.kernels.sums.size_sums` orders them."""
         return cls(*np.moveaxis(sums, -1, 0))
