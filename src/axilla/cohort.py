@@ -179,12 +179,19 @@ def screen(patients: Iterable[Patient], criteria: tuple[Criterion, ...] = PAPER_
     for patient in patients:
         if patient.patient_id in excluded:
             raise InvalidValueError(f"Patient pseudonyms must be unique; more than once: {patient.patient_id}.")
-        reason = next(filter(None, (criterion.failure(patient) for criterion in criteria)), "") or _missing_fact(patient)
+        failures = (criterion.failure(patient) for criterion in criteria)
+        reason = _unknown(patient) or next(filter(None, failures), "") or _missing_fact(patient)
         if reason:
             excluded[patient.patient_id] = reason
         else:
             included.append(patient)
     return Cohort(tuple(included), excluded)
+
+
+def _unknown(patient: Patient) -> str:
+    """A patient of whom nothing is said has no row: the sheet's other columns would be among the facts, even if empty."""
+    has_row = patient.facts or patient.clinical or patient.operated_side or patient.nodes_examined is not None
+    return "" if has_row else "not in the clinical sheet"
 
 
 def _missing_fact(patient: Patient) -> str:

@@ -73,7 +73,7 @@ class BuiltInDetector:
 def _fitted_on() -> str:
     """What the built-in model of a node says it was fitted to."""
     text = resources.files("axilla.locate").joinpath("node_model.json").read_text(encoding="utf-8")
-    return str(json.loads(text)["fitted_on"])
+    return "; ".join(json.loads(text)["fitted_on"])
 
 
 _DEFAULTS = LocateSettings()

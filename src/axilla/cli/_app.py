@@ -166,6 +166,24 @@ def run(study: StudyArgument, jobs: JobsOption = None, as_json: JsonOption = Fal
 
 
 @app.command()
+def study(
+    features: Annotated[
+        list[Path], typer.Argument(metavar="FEATURES...", help="Feature tables by axilla, PyRadiomics, Slicer or MIRP.")
+    ],
+    clinical: Annotated[Path, typer.Option("--clinical", metavar="FILE", help="Clinical sheet (CSV).")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="STUDY", help="Study folder; made if absent.")],
+    as_json: JsonOption = False,
+) -> None:
+    """A whole study from feature tables alone: train, predict, call patients, evaluate, figures, report."""
+    from axilla.pipeline.feature_study import study_from_features
+
+    with progress_on_stderr() as progress:
+        outcome = study_from_features(features, clinical, out, progress=progress)
+    emit(outcome.result, outcome.lines, as_json=as_json)
+    _exit_for(outcome.failed)
+
+
+@app.command()
 def report(study: StudyArgument, as_json: JsonOption = False) -> None:
     """Write a study's HTML report anew from its results."""
     from axilla.pipeline.study import report_study
@@ -253,7 +271,7 @@ def extract(
 @app.command()
 def train(
     features: Annotated[
-        list[Path], typer.Argument(metavar="FEATURES...", help="Feature tables by axilla, PyRadiomics or Slicer.")
+        list[Path], typer.Argument(metavar="FEATURES...", help="Feature tables by axilla, PyRadiomics, Slicer or MIRP.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Model file (JSON) to write.")],
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of K-means.")] = None,

@@ -42,7 +42,7 @@ title = {title}
 # [settings.model]
 # seed = 1
 # [settings.rule]
-# rule = "at_least_k"
+# name = "at_least_k"
 """
 
 
@@ -159,6 +159,21 @@ class StudyFolder:
     def report_path(self) -> Path:
         """``report/index.html``."""
         return self.root / "report" / "index.html"
+
+    @property
+    def features_path(self) -> Path:
+        """``features.parquet``: all nodes' features, where the study was made from feature tables."""
+        return self.root / "features.parquet"
+
+    @property
+    def nodes_path(self) -> Path:
+        """``nodes.csv``: the side of each row of ``features.parquet``, as far as it was told."""
+        return self.root / "nodes.csv"
+
+    @property
+    def is_of_tables(self) -> bool:
+        """Whether the study was made from feature tables."""
+        return self.features_path.is_file()
 
     def patient(self, patient_id: str) -> Path:
         """``patients/<pseudonym>/``."""
@@ -380,7 +395,7 @@ class StudyDatabase:
         self._connection.execute("COMMIT")
 
 
-_SIDE_WORDS = {"l": "L", "left": "L", "r": "R", "right": "R"}
+SIDE_WORDS = {"l": "L", "left": "L", "r": "R", "right": "R"}
 _BOTH_SIDES = {"b", "both", "bilateral", "l+r", "r+l"}
 
 
@@ -422,12 +437,12 @@ def _sheet_patient(row: Mapping[str, str]) -> Patient:
     side_word = row["operated_side"].lower()
     if side_word in _BOTH_SIDES:
         facts["bilateral"] = "yes"
-    elif side_word and side_word not in _SIDE_WORDS:
+    elif side_word and side_word not in SIDE_WORDS:
         raise InvalidValueError(f"operated_side is L, R, both or empty, not {row['operated_side']!r}")
     return Patient(
         patient_id=row["patient_id"],
         clinical={"cn0": "cN0", "cn+": "cN+"}.get(row["clinical_n"].lower(), row["clinical_n"]),
-        operated_side=_SIDE_WORDS.get(side_word, ""),
+        operated_side=SIDE_WORDS.get(side_word, ""),
         nodes_examined=_count(row, "nodes_examined"),
         nodes_positive=_count(row, "nodes_positive"),
         facts=facts,

@@ -9,19 +9,20 @@ import contextlib
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from axilla._version import __version__
 from axilla.errors import InputRefusedError, InvalidValueError
 from axilla.io.files import json_text, replacing, replacing_together
+from axilla.io.foreign import TEXT_NAMES, Foreign, read_foreign
 from axilla.node import Node
-from axilla.table import ID_COLUMNS, NONFINITE, OK, STATUS_COLUMNS, FeatureTable
+from axilla.table import ID_COLUMNS, STATUS_COLUMNS, FeatureTable, as_text
 
 SCHEMA = 1
 
@@ -72,7 +73,7 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
     InputRefusedError
         If the file is missing, empty, not a table, of a newer schema, or lacks a required column.
     """
-    schema = _sidecar(path).get("schema", SCHEMA)
+    schema = sidecar(path).get("schema", SCHEMA)
     if schema != SCHEMA:
         raise InputRefusedError(f"{path.name} has schema {schema}; this axilla reads schema {SCHEMA}. Update axilla.")
     text = _read_text(path)
@@ -81,7 +82,9 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
         frame = pd.read_csv(
             io.StringIO(text),
             sep=_delimiter(text),
-            dtype=dict.fromkeys(_TEXT_COLUMNS, str),
+            dtype={
+                name: str for name in columns if str(name).strip() in _TEXT_COLUMNS or str(name).strip().lower() in TEXT_NAMES
+            },
             keep_default_na=False,
             na_values={name: _MISSING for name in columns if str(name).strip() not in _NAMES},
         )
@@ -95,6 +98,10 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
     if missing:
         raise InputRefusedError(f"{path.name} lacks the column(s) {', '.join(missing)}; it has {', '.join(frame.columns[:8])}.")
     return frame
+
+
+def _is_text(name: str) -> bool:
+    return name in _TEXT_COLUMNS or name.lower() in TEXT_NAMES
 
 
 def read_sheet(path: Path) -> list[dict[str, str]]:
@@ -160,36 +167,86 @@ def write_features(
         pq.write_table(arrow, temporary)
 
 
+@dataclass(frozen=True)
+class FeatureSource:
+    """A feature table as it came, with what it says beyond the features.
+
+    Parameters
+    ----------
+    table : FeatureTable
+    tool : str
+        What measured it: ``axilla``, ``PyRadiomics``, ``Slicer's Radiomics module``, ``MIRP``, with its version where given.
+    sides : mapping of (patient_id, node_id) to str
+        The column ``side`` as written; empty where the table has none.
+    settings : mapping
+        How it was measured, as far as it says.
+    is_synthetic : bool
+        Whether it says that it was measured on simulated CT; what says nothing is taken as real.
+    """
+
+    table: FeatureTable
+    tool: str
+    sides: Mapping[tuple[str, str], str]
+    settings: Mapping[str, Any]
+    is_synthetic: bool
+
+
 def read_features(path: Path) -> FeatureTable:
-    """Read features written by axilla (CSV or Parquet), PyRadiomics (its batch CSV) or Slicer's Radiomics module.
+    """Read features written by axilla (CSV or Parquet), PyRadiomics (its batch CSV), Slicer's Radiomics module or MIRP.
 
     Raises
     ------
     InputRefusedError
-        If the file is none of these, or its rows contradict each other.
+        As :func:`read_feature_source`.
+    """
+    return read_feature_source(path).table
+
+
+def read_feature_source(path: Path) -> FeatureSource:
+    """Read features as :func:`read_features`, and what the table says beside them.
+
+    Raises
+    ------
+    InputRefusedError
+        If the file is of none of these tools, it cannot be told which patient a row is of, or its rows contradict each other.
     """
     if not path.is_file():
         raise InputRefusedError(f"There is no feature table at {path}.")
-    if path.suffix.lower() == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    frame = _read_parquet(path) if path.suffix.lower() == ".parquet" else read_table(path)
+    try:
+        if {*ID_COLUMNS, *STATUS_COLUMNS} <= set(frame.columns):
+            found = sidecar(path)
+            read = Foreign(frame, f"axilla {found.get('axilla', '')}".strip(), found.get("settings") or {})
+        else:
+            read = _read_foreign(frame, path)
+        features = [name for name in read.frame.columns if str(name).startswith("original_")]  # what someone added is none
+        table = FeatureTable(read.frame[[*ID_COLUMNS, *features, *STATUS_COLUMNS]])
+    except (InputRefusedError, InvalidValueError) as error:
+        raise InputRefusedError(f"{path.name}: {error}") from error
+    sides = as_text(read.frame["side"]) if "side" in read.frame else ()
+    keys = zip(table.frame["patient_id"], table.frame["node_id"], strict=True)
+    return FeatureSource(table, read.tool, dict(zip(keys, sides, strict=False)), read.settings, is_synthetic_table(path))
 
-        try:
-            frame = pq.read_table(path).to_pandas()
-        except pa.ArrowInvalid as error:
-            raise InputRefusedError(f"{path.name} is not a readable Parquet file: {error}.") from error
-    else:
-        frame = read_table(path)
-    for recognizes, convert in _FEATURE_DIALECTS:
-        if recognizes(frame):
-            try:
-                return FeatureTable(convert(frame, path.stem))
-            except InvalidValueError as error:
-                raise InputRefusedError(f"{path.name}: {error}") from error
-    raise InputRefusedError(
-        f"{path.name} is not a feature table axilla knows: expected columns like patient_id, node_id, label, "
-        "original_shape_Elongation; PyRadiomics' batch CSV, or the table of Slicer's Radiomics module."
-    )
+
+def _read_foreign(frame: pd.DataFrame, path: Path) -> Foreign:
+    read = read_foreign(frame, path.stem)
+    if read is None:
+        raise InputRefusedError(
+            "this is not a feature table axilla knows: expected columns like patient_id, node_id, label, "
+            "original_shape_Elongation; PyRadiomics' batch CSV, the table of Slicer's Radiomics module, or MIRP's."
+        )
+    return read
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    except pa.ArrowInvalid as error:
+        raise InputRefusedError(f"{path.name} is not a readable Parquet file: {error}.") from error
+    return frame
 
 
 def is_synthetic_table(path: Path) -> bool:
@@ -198,10 +255,10 @@ def is_synthetic_table(path: Path) -> bool:
         import pyarrow.parquet as pq
 
         return (pq.read_schema(path).metadata or {}).get(b"axilla.is_synthetic") == b"true"
-    return bool(_sidecar(path).get("is_synthetic"))
+    return bool(sidecar(path).get("is_synthetic"))
 
 
-def _sidecar(path: Path) -> dict[str, object]:
+def sidecar(path: Path) -> dict[str, Any]:
     """What ``<name>.csv.json`` says of the table; empty where there is none.
 
     Raises
@@ -209,17 +266,17 @@ def _sidecar(path: Path) -> dict[str, object]:
     InputRefusedError
         If it is damaged: whether the data are synthetic would be unknown.
     """
-    sidecar = _sidecar_path(path)
-    if not sidecar.is_file():
+    beside = _sidecar_path(path)
+    if not beside.is_file():
         return {}
     try:
-        content = json.loads(sidecar.read_text(encoding="utf-8"))
+        content = json.loads(beside.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputRefusedError(
-            f"{sidecar.name} is damaged (no JSON); restore it, or remove it if the table is not axilla's."
+            f"{beside.name} is damaged (no JSON); restore it, or remove it if the table is not axilla's."
         ) from error
     if not isinstance(content, dict) or "schema" not in content:
-        raise InputRefusedError(f"{sidecar.name} names no schema; restore it, or remove it if the table is not axilla's.")
+        raise InputRefusedError(f"{beside.name} names no schema; restore it, or remove it if the table is not axilla's.")
     return content
 
 
@@ -227,58 +284,6 @@ def _sidecar_path(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def _is_axilla(frame: pd.DataFrame) -> bool:
-    return {*ID_COLUMNS, *STATUS_COLUMNS} <= set(frame.columns)
-
-
-def _from_axilla(frame: pd.DataFrame, _stem: str) -> pd.DataFrame:
-    """Columns that someone added are not features."""
-    features = [name for name in frame.columns if str(name).startswith("original_")]
-    return frame[[*ID_COLUMNS, *features, *STATUS_COLUMNS]]
-
-
-def _is_pyradiomics(frame: pd.DataFrame) -> bool:
-    return any(str(column).startswith("original_") for column in frame.columns)
-
-
-def _from_pyradiomics(frame: pd.DataFrame, stem: str) -> pd.DataFrame:
-    """PyRadiomics' batch output: one row per case; who and which node from its columns where they say so."""
-    lower = {str(column).lower(): column for column in frame.columns}
-    patient = next(
-        (lower[name] for name in ("patient_id", "patientid", "patient", "subject", "id", "image") if name in lower), None
-    )
-    node = next((lower[name] for name in ("node_id", "segment", "mask") if name in lower), None)
-    features = [name for name in frame.columns if str(name).startswith("original_")]
-    result = pd.DataFrame({"patient_id": pd.Series(stem, index=frame.index) if patient is None else frame[patient].map(_stem_of)})
-    result["label"] = frame[lower["label"]].fillna(1).astype(int) if "label" in lower else 1
-    names = frame[node].map(_stem_of) if node is not None else pd.Series("", index=frame.index)
-    result["node_id"] = names
-    repeated = result.duplicated(["patient_id", "node_id"], keep=False) | (names == "")
-    result.loc[repeated, "node_id"] = names[repeated] + "#" + result["label"][repeated].astype(str)
-    still = result.duplicated(["patient_id", "node_id"], keep=False)
-    result.loc[still, "node_id"] += "." + result.groupby(["patient_id", "node_id"]).cumcount().add(1)[still].astype(str)
-    return _with_status(pd.concat([result, frame[features]], axis=1), features)
-
-
-def _is_slicer(frame: pd.DataFrame) -> bool:
-    return {"image type", "feature class", "feature name"} <= {str(column).lower() for column in frame.columns}
-
-
-def _from_slicer(frame: pd.DataFrame, stem: str) -> pd.DataFrame:
-    """Slicer's Radiomics module: one *row* per feature, one column per segment."""
-    frame = frame.rename(columns={c: str(c).lower() for c in frame.columns if str(c).lower() in _SLICER_KEYS})
-    original = frame[frame["image type"].str.lower() == "original"]
-    names = ("original_" + original["feature class"] + "_" + original["feature name"]).tolist()
-    segments = [column for column in frame.columns if column not in _SLICER_KEYS]
-    values = original[segments].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64).T
-    result = pd.DataFrame(values, columns=names)
-    result.insert(0, "label", range(1, len(segments) + 1))
-    result.insert(0, "node_id", [str(segment) for segment in segments])
-    result.insert(0, "patient_id", stem)
-    return _with_status(result, names)
-
-
-_SLICER_KEYS = ("image type", "feature class", "feature name")
 _TEXT_COLUMNS = (
     "patient_id", "node_id", "side", "level", "sop_instance_uid", "reason", "feature_status", "warnings", "status", "clinical",
     "call", "rule", "cohort",
@@ -287,30 +292,6 @@ _TEXT_COLUMNS = (
 _NAMES = ("patient_id", "node_id")
 _MISSING = ["", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "-nan", "NULL", "null", "None", "#N/A"]
 """What stands for no value, but not where names stand: a node may be called NA."""
-
-_FEATURE_DIALECTS: tuple[tuple[Callable[[pd.DataFrame], bool], Callable[[pd.DataFrame, str], pd.DataFrame]], ...] = (
-    (_is_axilla, _from_axilla),
-    (_is_slicer, _from_slicer),
-    (_is_pyradiomics, _from_pyradiomics),
-)
-
-
-def _with_status(frame: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
-    numbers = frame[list(features)].apply(pd.to_numeric, errors="coerce")
-    finite = np.isfinite(numbers.to_numpy(dtype=np.float64))
-    reasons = ["; ".join(name for name, good in zip(features, row, strict=True) if not good) for row in finite]
-    result = frame.drop(columns=list(features)).join(numbers)
-    result["feature_status"] = np.where(finite.all(axis=1), OK, NONFINITE)
-    result["reason"] = reasons
-    return result
-
-
-def _stem_of(value: object) -> str:
-    """The last part of a path without its image suffixes; other text as it is."""
-    name = str(value).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-    for suffix in (".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".mha", ".mhd", ".dcm"):
-        name = name.removesuffix(suffix)
-    return name
 
 
 def _read_text(path: Path) -> str:

@@ -17,6 +17,7 @@ from axilla.io.dicom.choose import refusal_reason
 from axilla.io.study import SeriesRow, StudyFolder, read_clinical_sheet
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
+from axilla.pipeline._pseudonyms import pseudonyms
 
 
 def import_study(
@@ -38,6 +39,8 @@ def import_study(
             f"No DICOM image was found in {', '.join(map(str, sources))} ({len(catalog.unread)} other files)."
         )
     found = _by_hospital_id(catalog)
+    if StudyFolder(root).is_of_tables:
+        raise InputRefusedError(f"{root} holds a study made from feature tables; give another folder for one from CTs.")
     folder = StudyFolder.create(root, title)
     with folder.writing():
         return _add(folder, sheet, catalog, found, progress)
@@ -51,7 +54,7 @@ def _add(
     progress: Progress,
 ) -> Outcome:
     """Add what was found to the study's key and catalog."""
-    key = _pseudonyms(folder.read_key(), [*sheet, *found])
+    key = pseudonyms(folder.read_key(), [*sheet, *found])
     with folder.database() as database:
         known = {patient.patient_id: patient for patient in database.patients()}
         rows = list(database.series())
@@ -103,17 +106,6 @@ def _by_hospital_id(catalog: Catalog) -> Mapping[str, tuple[Series, ...]]:
             )
         found[hospital_id] = series
     return found
-
-
-def _pseudonyms(existing: Mapping[str, str], hospital_ids: Sequence[str]) -> dict[str, str]:
-    """Pseudonym by hospital identifier; known ones keep theirs."""
-    key = {hospital_id: pseudonym for pseudonym, hospital_id in existing.items()}
-    used = max((int(pseudonym.removeprefix("P")) for pseudonym in existing), default=0)
-    for hospital_id in hospital_ids:
-        if hospital_id not in key:
-            used += 1
-            key[hospital_id] = f"P{used:04d}"
-    return key
 
 
 def _series_rows(patient_id: str, series: Sequence[Series]) -> list[SeriesRow]:

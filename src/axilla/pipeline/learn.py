@@ -27,7 +27,7 @@ def train_model(features: Sequence[Path], out: Path, seed: int | None = None) ->
     """
     check_can_write(out)
     tables = [read_features(path) for path in features]
-    _check_patients_differ(features, tables)
+    check_patients_differ(features, tables)
     table = FeatureTable.concatenate(tables)
     settings = ModelSettings() if seed is None else ModelSettings(seed=seed)
     model = train(table, settings, is_synthetic=any(is_synthetic_table(path) for path in features))
@@ -53,7 +53,7 @@ def train_model(features: Sequence[Path], out: Path, seed: int | None = None) ->
     return Outcome(result, lines)
 
 
-def _check_patients_differ(paths: Sequence[Path], tables: Sequence[FeatureTable]) -> None:
+def check_patients_differ(paths: Sequence[Path], tables: Sequence[FeatureTable]) -> None:
     """Two CTs measured apart both call their patient P0001; taken for one, the count of patients would be wrong."""
     owner: dict[str, Path] = {}
     for path, table in zip(paths, tables, strict=True):

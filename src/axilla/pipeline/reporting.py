@@ -59,6 +59,9 @@ class StudyResults:
     evaluation: Evaluation
     settings: StudySettings
     is_synthetic: bool
+    tools: tuple[str, ...] = ()
+    """What measured the nodes, where the study was made from feature tables; there are then no pictures."""
+    warnings: tuple[str, ...] = ()
 
     @property
     def finished(self) -> tuple[Patient, ...]:
@@ -68,11 +71,12 @@ class StudyResults:
 
 def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
     """``figures/`` (SVG, and beside each the numbers it shows) and ``report/index.html``."""
-    figures = {**_figures(results), OVERVIEW: _overview(folder, results)}
+    figures = _figures(results) if results.tools else {**_figures(results), OVERVIEW: _overview(folder, results)}
     for drawing in figures.values():
         write_bytes(folder.figures / drawing.file_name, drawing.data)
         write_text(folder.figures / f"{drawing.name}.csv", drawing.numbers_csv())
-    pictures = {p.patient_id: read_pictures(folder.patient(p.patient_id) / "pictures") for p in results.finished}
+    shown = () if results.tools else results.finished
+    pictures = {patient.patient_id: read_pictures(folder.patient(patient.patient_id) / "pictures") for patient in shown}
     report = StudyReport(
         title=results.title,
         results=results.evaluation.to_dict(),
@@ -82,18 +86,24 @@ def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
         figures=figures,
         characterization=group_profile(results.model.group_means),
         model=model_to_dict(results.model),
-        settings=_settings(results.settings),
+        settings=_settings(results),
         versions=versions(),
         seed=results.settings.model.seed,
         is_synthetic=results.is_synthetic,
-        warnings=results.model.warnings,
+        warnings=(*results.warnings, *results.model.warnings),
+        tools=results.tools,
     )
     write_text(folder.report_path, render_study(report))
 
 
-def _settings(settings: StudySettings) -> dict[str, Mapping[str, object]]:
-    plain = plain_settings(settings)
-    return {**plain.pop("case"), **plain}
+def _settings(results: StudyResults) -> dict[str, Mapping[str, object]]:
+    """Of the stages that were run: on tables, none that works on a CT."""
+    plain = plain_settings(results.settings)
+    case = plain.pop("case")
+    if not results.tools:
+        return {**case, **plain}
+    plain.pop("selection")
+    return {"measured by others": dict(results.model.provenance.feature_settings), **plain}
 
 
 def _figures(results: StudyResults) -> dict[str, Drawing]:
@@ -190,7 +200,7 @@ def _entries(results: StudyResults, pictures: Mapping[str, Sequence[Drawing]]) -
                 n_nodes=int(row["n_nodes"]),
                 n_not_evaluable=int(row["n_not_evaluable"]),
                 warnings=tuple(part for part in row["warnings"].split("; ") if part),
-                pictures=tuple(pictures[name]),
+                pictures=tuple(pictures.get(name, ())),
             )
         )
     return sorted(entries, key=lambda entry: entry.patient_id)

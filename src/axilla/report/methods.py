@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,6 +21,7 @@ def methods_sentences(
     is_study: bool = False,
     seed: int | None = None,
     has_given_mask: bool = False,
+    tools: Sequence[str] = (),
 ) -> list[str]:
     """What was done, with the values in force.
 
@@ -36,11 +37,16 @@ def methods_sentences(
         The study's seed.
     has_given_mask : bool
         Whether the user brought the nodes' mask.
+    tools : sequence of str
+        What measured the nodes, where only their features were given.
     """
-    sentences = [
-        f"{_origin(settings.get('detector') or {}, has_given_mask)} described and shown as surfaces linked to their slices.",
-        _features_sentence(settings.get("radiomics") or {}),
-    ]
+    if tools:
+        sentences = [f"The nodes' features were given as tables, measured by {' and '.join(tools)}; no CT was seen by axilla."]
+    else:
+        sentences = [
+            f"{_origin(settings.get('detector') or {}, has_given_mask)} described and shown as surfaces linked to their slices.",
+            _features_sentence(settings.get("radiomics") or {}),
+        ]
     if model:
         sentences += _model_sentences(model)
     if is_study:

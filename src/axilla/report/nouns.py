@@ -168,6 +168,8 @@ class StudyReport:
     is_synthetic : bool
         The CTs were simulated.
     warnings : tuple of str
+    tools : tuple of str
+        What measured the nodes, where the study was made from feature tables; empty where axilla saw the CTs.
     title : str
     """
 
@@ -183,6 +185,7 @@ class StudyReport:
     seed: int | None = None
     is_synthetic: bool = False
     warnings: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
     title: str = "Radiomic groups of axillary lymph nodes on chest CT"
 
     def __post_init__(self) -> None:

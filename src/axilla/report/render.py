@@ -87,7 +87,7 @@ def render_study(report: StudyReport) -> str:
             characterization=_characterization(report.characterization),
             shape_words=shape_in_words(report.characterization),
             failed=[p for p in report.patients if p.failure],
-            methods=methods_sentences(report.settings, report.model, is_study=True, seed=report.seed),
+            methods=methods_sentences(report.settings, report.model, is_study=True, seed=report.seed, tools=report.tools),
             **_shared(report.model, report.settings, report.versions),
         )
     )

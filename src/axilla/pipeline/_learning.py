@@ -1,0 +1,155 @@
+"""What a study does once every node is measured: train, predict, call, evaluate; and what it then writes and says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from axilla.cohort import Cohort
+from axilla.errors import InputRefusedError
+from axilla.evaluate import evaluate, node_status_of, patient_status_of
+from axilla.io.models import write_model
+from axilla.io.study import StudyFolder
+from axilla.io.tables import write_table
+from axilla.model import apply_patient_rule, predict, train
+from axilla.pipeline._outcome import Outcome
+from axilla.pipeline._progress import Progress
+from axilla.pipeline.learn import summary_lines, write_evaluation
+from axilla.pipeline.reporting import StudyResults, write_study_report
+from axilla.pipeline.settings import StudySettings
+from axilla.table import FeatureTable
+
+OTHER_SIDE = "not of the operated side"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The measured nodes of the patients that were finished."""
+
+    features: FeatureTable
+    """Of all nodes."""
+    nodes: pd.DataFrame
+    """``patient_id, node_id, side, counts``: why a node is shown but not used, or empty; further columns are handed on."""
+    is_synthetic: bool
+    feature_settings: Mapping[str, str | float | bool | None]
+    """How the features were made, as the model records it."""
+    tools: tuple[str, ...] = ()
+    """What measured the nodes, where the features came as tables; empty where axilla did on the study's own CTs."""
+    warnings: tuple[str, ...] = field(default=())
+
+
+def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measured, settings: StudySettings) -> StudyResults:
+    """Train on the training patients' nodes that count, predict all, call patients, evaluate.
+
+    Raises
+    ------
+    InputRefusedError
+        If the training nodes are too few or cannot be grouped.
+    """
+    nodes, recorded = measured.nodes, measured.feature_settings
+    done = [patient for patient in cohort.patients if patient.patient_id not in failed]
+    counting = nodes.loc[nodes["counts"] == "", ["patient_id", "node_id"]]
+    features = FeatureTable(measured.features.frame.merge(counting, on=["patient_id", "node_id"]))
+    training = features.select([patient.patient_id for patient in done if patient.role == "training"])
+    model = train(training, settings.model, is_synthetic=measured.is_synthetic, feature_settings=recorded)
+    predictions = predict(model, measured.features, settings.predict, feature_settings=recorded)
+    predictions = predictions.merge(nodes[["patient_id", "node_id", "counts"]], on=["patient_id", "node_id"], how="left")
+    counted = predictions[predictions["counts"] == ""].drop(columns="counts")
+    patients = apply_patient_rule(
+        counted,
+        settings.rule,
+        node_sides=dict(zip(zip(nodes["patient_id"], nodes["node_id"], strict=True), nodes["side"], strict=True)),
+        operated_sides={patient.patient_id: patient.operated_side for patient in cohort.patients},
+        patient_ids=[patient.patient_id for patient in cohort.patients],
+        reasons=failed,
+    )
+    lent = node_status_of(nodes[nodes["counts"] == ""], done)
+    status = patient_status_of(cohort.patients)
+    return StudyResults(
+        title=title,
+        cohort=cohort,
+        failed=failed,
+        nodes=nodes,
+        features=features,
+        model=model,
+        predictions=_noted(predictions),
+        patients=patients,
+        evaluation=evaluate(counted, lent, patients, status, is_synthetic=measured.is_synthetic),
+        settings=settings,
+        is_synthetic=measured.is_synthetic,
+        tools=measured.tools,
+        warnings=measured.warnings,
+    )
+
+
+def check_something_done(cohort: Cohort, failed: Mapping[str, str]) -> None:
+    """Refuse a study none of whose patients could be finished, with the reasons, most frequent first."""
+    if set(failed) < {patient.patient_id for patient in cohort.patients}:
+        return
+    reasons = Counter([*failed.values(), *cohort.excluded.values()])
+    told = "; ".join(f"{number} patient(s): {reason}" for reason, number in reasons.most_common(5))
+    raise InputRefusedError(
+        f"No patient could be finished, so there is nothing to train on. {told or 'The study has no patients; import some.'}"
+    )
+
+
+def _noted(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Predictions with the reason why a node is shown but not used among its warnings."""
+    unused = predictions["counts"] != ""
+    notes = predictions["warnings"].where(~unused, "shown, not used: " + predictions["counts"] + "; " + predictions["warnings"])
+    return predictions.assign(warnings=notes.str.removesuffix("; ")).drop(columns="counts")
+
+
+def write_study(folder: StudyFolder, results: StudyResults, progress: Progress) -> Outcome:
+    """Model, results, figures and report of a study, and what to say of them."""
+    progress("figures and report", 0, 1)
+    _write_results(folder, results)
+    write_study_report(folder, results)
+    progress("figures and report", 1, 1)
+    return _outcome(folder, results)
+
+
+def _write_results(folder: StudyFolder, results: StudyResults) -> None:
+    synthetic = results.is_synthetic
+    write_model(results.model, folder.model_path)
+    linked = {"sop_instance_uid"} & set(results.nodes.columns)
+    shared = results.nodes.assign(**dict.fromkeys(linked, ""))  # results are handed on; the link to the CT stays in patients/
+    write_table(shared, folder.results / "nodes.csv", "nodes", is_synthetic=synthetic)
+    write_table(results.predictions, folder.results / "predictions.csv", "predictions", is_synthetic=synthetic)
+    write_table(results.patients, folder.results / "patients.csv", "patients", is_synthetic=synthetic)
+    write_evaluation(results.evaluation, folder.results)
+
+
+def _outcome(folder: StudyFolder, results: StudyResults) -> Outcome:
+    cohort, failed = results.cohort, results.failed
+    label = ["SYNTHETIC DATA: these figures say nothing about real patients."] if results.is_synthetic else []
+    lines = (
+        *label,
+        f"{len(cohort.patients)} patients included, {len(cohort.excluded)} excluded, {len(failed)} failed",
+        *_counts_lines(cohort),
+        *summary_lines(results.evaluation),
+        *(f"warning: {sentence}" for sentence in results.warnings),
+        *(f"failed: {patient}: {reason}" for patient, reason in failed.items()),
+        f"report: {folder.report_path}",
+    )
+    result: dict[str, Any] = {
+        "study": str(folder.root),
+        "report": str(folder.report_path),
+        "model": str(folder.model_path),
+        "included": len(cohort.patients),
+        "excluded": dict(cohort.excluded),
+        "failed": dict(failed),
+        "warnings": list(results.warnings),
+        "results": results.evaluation.to_dict(),
+    }
+    return Outcome(result, lines, failed)
+
+
+def _counts_lines(cohort: Cohort) -> Sequence[str]:
+    roles = ", ".join(f"{name} {len(cohort.members(name))}" for name in ("training", "validation", "cN0"))
+    excluded = [f"excluded: {patient}: {reason}" for patient, reason in sorted(cohort.excluded.items())]
+    return [f"cohorts: {roles}", *excluded]

@@ -1,0 +1,34 @@
+"""Who is called what: pseudonyms are given once and kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+_PSEUDONYM = re.compile(r"P\d{4,}")
+
+_SHORTEST_IDENTIFIER = 3
+"""A patient called 7 is told by nobody from a node called 7."""
+
+
+def pseudonyms(existing: Mapping[str, str], hospital_ids: Sequence[str]) -> dict[str, str]:
+    """Pseudonym by hospital identifier; known ones keep theirs (`existing`: identifier by pseudonym)."""
+    key = {hospital_id: pseudonym for pseudonym, hospital_id in existing.items()}
+    used = max((int(pseudonym.removeprefix("P")) for pseudonym in existing), default=0)
+    for hospital_id in hospital_ids:
+        if hospital_id not in key:
+            used += 1
+            key[hospital_id] = f"P{used:04d}"
+    return key
+
+
+def kept_pseudonyms(existing: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """`existing`, and names that are pseudonyms already (P0001) as they are, unless another patient has them."""
+    return {**{name: name for name in names if _PSEUDONYM.fullmatch(name)}, **existing}
+
+
+def without_identifier(text: str, hospital_id: str, pseudonym: str) -> str:
+    """`text` with the pseudonym where the identifier stands as a word of its own."""
+    if len(hospital_id) < _SHORTEST_IDENTIFIER:
+        return text
+    return re.sub(rf"(?<![0-9A-Za-z]){re.escape(hospital_id)}(?![0-9A-Za-z])", pseudonym, text, flags=re.IGNORECASE)
