@@ -44,7 +44,8 @@ def sample_mask(
     """
     nx, ny, nz = n_new
     inside, index_xyz = np.zeros((nz, ny, nx), np.bool_), np.empty((nx * ny * nz, 3))
-    start, end = np.empty(3), np.empty(3)
+    start, end, near = np.empty(3), np.empty(3), np.empty((3, nx), np.int64)
+    alphas = np.arange(nx) / float(nx)
     n = 0
     for z in range(nz):
         for y in range(ny):
@@ -52,17 +53,13 @@ def sample_mask(
             _position(nx, y, z, to_point, to_index, end)
             if _passes_by(mask, mask_start, start, end):
                 continue
+            for axis in range(3):
+                _nearest(start[axis], end[axis], alphas, size[axis], mask_start[axis], mask.shape[2 - axis], near[axis])
             for x in range(nx):
-                alpha = x / float(nx)
-                at_x = start[0] + alpha * (end[0] - start[0])
-                at_y = start[1] + alpha * (end[1] - start[1])
-                at_z = start[2] + alpha * (end[2] - start[2])
-                near_x = _nearest(at_x, size[0], mask_start[0], mask.shape[2])
-                near_y = _nearest(at_y, size[1], mask_start[1], mask.shape[1])
-                near_z = _nearest(at_z, size[2], mask_start[2], mask.shape[0])
-                if near_x >= 0 and near_y >= 0 and near_z >= 0 and mask[near_z, near_y, near_x]:
+                if near[0, x] >= 0 and near[1, x] >= 0 and near[2, x] >= 0 and mask[near[2, x], near[1, x], near[0, x]]:
                     inside[z, y, x] = True
-                    index_xyz[n, 0], index_xyz[n, 1], index_xyz[n, 2] = at_x, at_y, at_z
+                    for axis in range(3):
+                        index_xyz[n, axis] = start[axis] + alphas[x] * (end[axis] - start[axis])
                     n += 1
     return inside, index_xyz[:n].copy()
 
@@ -104,10 +101,19 @@ def _passes_by(
 
 
 @kernel
-def _nearest(place: float, size: int, start: int, n: int) -> int:
-    """Place in a box ``start .. start + n`` of the voxel nearest to a continuous index; halves go up; -1 outside."""
-    below = math.floor(place)
-    nearest = int(below) + (place - below >= 0.5)
-    if -0.5 <= place < size - 0.5 and start <= nearest < start + n:
-        return int(nearest - start)
-    return -1
+def _nearest(
+    place_0: float,
+    place_1: float,
+    alphas: npt.NDArray[np.float64],
+    size: int,
+    start: int,
+    n: int,
+    out: npt.NDArray[np.int64],
+) -> None:
+    """Places in a box ``start .. start + n`` of the voxels nearest to points between two; halves go up; -1 outside."""
+    for x in range(len(alphas)):
+        place = place_0 + alphas[x] * (place_1 - place_0)
+        below = math.floor(place)
+        nearest = below + 1 if place - below >= 0.5 else below
+        is_inside = (place >= -0.5) & (place < size - 0.5) & (nearest >= start) & (nearest < start + n)
+        out[x] = nearest - start if is_inside else -1

@@ -62,7 +62,7 @@ def spline_coefficients(
     """Spline coefficients of a box of an image.
 
     A voxel's influence falls by 0.27 with every step along an axis; what lies more than `margin` steps away from the box is left
-    out, as if the image were mirrored there.
+    out.
 
     Parameters
     ----------
@@ -92,39 +92,39 @@ def spline_coefficients(
             for lane in range(stop - y):
                 for x in range(x0, x1):
                     lanes[x - x0, lane] = array[z, y + lane, x]
-            _filter(lanes, x1 - x0)
+            _filter(lanes, x1 - x0, low[2] - x0, x0 == 0)
             for lane in range(stop - y):
                 for x in range(n_x):
                     rows[y + lane - y0, x] = lanes[low[2] + x - x0, lane]
-        _filter(rows, y1 - y0)
+        _filter(rows, y1 - y0, low[1] - y0, y0 == 0)
         for y in range(n_y):
             for x in range(n_x):
                 planes[z - first, y * n_x + x] = rows[low[1] + y - y0, x]
-    _filter(planes, last - first)
-    box = np.empty((n_z, n_y, n_x))
-    for z in range(n_z):
-        for y in range(n_y):
-            for x in range(n_x):
-                box[z, y, x] = planes[low[0] + z - first, y * n_x + x]
-    return box
+    _filter(planes, last - first, low[0] - first, first == 0)
+    return planes[low[0] - first : high[0] - first].copy().reshape((n_z, n_y, n_x))
 
 
 @kernel
-def _filter(lines: npt.NDArray[np.float64], n: int) -> None:
-    """Turn the first n samples of lines along axis 0 into coefficients, in place; mirrored at both ends."""
+def _filter(lines: npt.NDArray[np.float64], n: int, first: int, starts_at_border: bool) -> None:
+    """Turn samples `first` to n of lines along axis 0 into coefficients, in place.
+
+    Lines are mirrored at the image's border. One that is cut off starts as if it were even before; that is forgotten by `first`.
+    """
     n_lines = lines.shape[1]
     if n == 1:
         return
     for line in range(n_lines):
-        lines[0, line] = _first_causal(lines, line, n)
+        lines[0, line] = _first_causal(lines, line, n) if starts_at_border else GAIN / (1.0 - POLE) * lines[0, line]
     for k in range(1, n):
+        before, here = lines[k - 1], lines[k]
         for line in range(n_lines):
-            lines[k, line] = GAIN * lines[k, line] + POLE * lines[k - 1, line]
+            here[line] = GAIN * here[line] + POLE * before[line]
     for line in range(n_lines):
         lines[n - 1, line] = (POLE / (POLE * POLE - 1.0)) * (POLE * lines[n - 2, line] + lines[n - 1, line])
-    for k in range(n - 2, -1, -1):
+    for k in range(n - 2, first - 1, -1):
+        after, here = lines[k + 1], lines[k]
         for line in range(n_lines):
-            lines[k, line] = POLE * (lines[k + 1, line] - lines[k, line])
+            here[line] = POLE * (after[line] - here[line])
 
 
 @kernel
