@@ -45,13 +45,15 @@ def spline_taps(
     low, high : ndarray, shape (3,)
         The box (z, y, x) of all taps inside the image.
     """
-    first, low, high = np.empty((len(index_xyz), 3), np.int64), size.copy(), np.zeros(3, np.int64)
+    first, low, high = np.empty(index_xyz.shape, np.int64), np.empty(3, np.int64), np.empty(3, np.int64)
     for n in range(len(index_xyz)):
         for axis in range(3):
-            tap = math.floor(np.float32(index_xyz[n, axis])) - 1
-            first[n, axis] = tap
-            low[2 - axis] = min(low[2 - axis], max(tap, 0))
-            high[2 - axis] = max(high[2 - axis], min(tap + 4, size[2 - axis]))
+            first[n, axis] = math.floor(np.float32(index_xyz[n, axis])) - 1
+    for axis in range(3):
+        least, largest = first[0, axis], first[0, axis]
+        for n in range(len(first)):
+            least, largest = min(least, first[n, axis]), max(largest, first[n, axis])
+        low[2 - axis], high[2 - axis] = max(least, 0), min(largest + 4, size[2 - axis])
     return first, low, high
 
 

@@ -175,5 +175,5 @@ def _value_sums(region: Region, values: FloatArray, counts: FloatArray, settings
     entropy = -np.sum(p * np.log2(p + sums.EPSILON))
     offset = 3.0 if settings.convention == "ibsi" else 0.0
     # NumPy's mean decides whether a flat region has a variance: PyRadiomics uses it too
-    moments = gray.value_sums(np.sort(values), float(values.mean()), float(settings.voxel_array_shift))
+    moments = gray.value_sums(np.sort(region.voxels).astype(np.float64), float(values.mean()), float(settings.voxel_array_shift))
     return np.concatenate([moments, [entropy, np.sum(p**2), x * y * z, offset]])
