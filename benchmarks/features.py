@@ -23,6 +23,9 @@ from benchmarks._tools import OURS, Peer, Tool, start
 
 PEERS = ("pyradiomics", "flash", "pictologics")
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
+MANY = 200
+"""Nodes that two threads share."""
+
 TURN = 5
 """Calls in a turn, of which the best counts: the first finds the processor's caches filled by another tool."""
 
@@ -53,6 +56,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         present = [peer for peer in peers if peer.name in {tool.name for tool in tools}]
         _memory([Peer(OURS, sys.executable), *present], ct, mask)
         _growth(given.clock, given.rounds, folder, ct, mask)
+        _jobs(given.rounds, ct, mask)
         _starts(present, folder, ct, mask)
 
 
@@ -169,6 +173,22 @@ def _growth(clock: str, rounds: int, folder: Path, ct: Path, mask: Path) -> None
     rows.append(["the 10 mm node, cropped CT", f"{1000 * bench.best('crop')[OURS]:.2f}"])
     _table("Growth with number of nodes and CT size", ["", "ms per node"], rows)
     tool.close()
+
+
+def _jobs(rounds: int, ct: Path, mask: Path) -> None:
+    """Ours alone, in one thread and in two; wall seconds, whatever the clock."""
+    tools = {n: Tool(OURS, sys.executable, {"AXILLA_BENCHMARK_JOBS": str(n)}) for n in (1, 2)}
+    found: dict[int, list[float]] = {n: [] for n in tools}
+    for tool in tools.values():
+        tool.load("whole", ct, mask)
+    for _ in range(rounds):
+        for n, tool in tools.items():
+            found[n].append(tool.measure("whole", [SIZES[20]] * MANY)["wall"])
+    rows = [[f"jobs={n}", f"{min(walls):.3f}", f"{min(found[1]) / min(walls):.2f} x"] for n, walls in found.items()]
+    for tool in tools.values():
+        tool.close()
+    busy = f"; {os.getloadavg()[0]:.1f} processes want {os.cpu_count()} cores" if hasattr(os, "getloadavg") else ""
+    _table(f"{MANY} nodes of 20 mm on the whole CT in one call, wall seconds{busy}", ["", "s", "as fast as one"], rows)
 
 
 def _starts(peers: Sequence[Peer], folder: Path, ct: Path, mask: Path) -> None:

@@ -1,5 +1,6 @@
-"""axilla, asked as the peers are."""
+"""axilla, asked as the peers are; in $AXILLA_BENCHMARK_JOBS threads."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from axilla.node import Segmentation
 from axilla.pipeline.extraction import AS_STORED
 from axilla.radiomics import FEATURE_NAMES, extract
 
+JOBS = int(os.environ.get("AXILLA_BENCHMARK_JOBS", "1"))
+
 
 def load(image, mask):
     volume = read_ct(Path(image), image=AS_STORED).volume
@@ -22,7 +25,7 @@ def load(image, mask):
 def measure(loaded, labels):
     volume, segments = loaded
     chosen = tuple(replace(segments[label], label=number) for number, label in enumerate(labels, start=1))
-    return extract(volume, Segmentation(volume.geometry, chosen))
+    return extract(volume, Segmentation(volume.geometry, chosen), jobs=JOBS)
 
 
 def rows(table):
