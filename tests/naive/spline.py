@@ -24,7 +24,7 @@ def _inverse(size):
     return np.linalg.inv(matrix)
 
 
-def spline_coefficients(array, low, high, margin):
+def spline_coefficients(array, first, low, high, margin):
     """Without a margin: of the whole image."""
     nz, ny, nx = array.shape
     whole = np.einsum("az,by,cx,zyx->abc", _inverse(nz), _inverse(ny), _inverse(nx), array.astype(float))

@@ -45,7 +45,9 @@ def sample_mask(
     nx, ny, nz = n_new
     inside, index_xyz = np.zeros((nz, ny, nx), np.bool_), np.empty((nx * ny * nz, 3))
     start, end, near = np.empty(3), np.empty(3), np.empty((3, nx), np.int64)
-    alphas = np.arange(nx) / float(nx)
+    alphas = np.empty(nx)
+    for x in range(nx):
+        alphas[x] = x / float(nx)
     n = 0
     for z in range(nz):
         for y in range(ny):

@@ -22,6 +22,9 @@ HORIZON = math.ceil(math.log(1e-10) / math.log(abs(POLE)))
 _LANES = 32
 """Rows filtered at a time: their buffer stays in the nearest caches."""
 
+_FAR = 1 << 30
+"""Farther than any voxel."""
+
 
 @kernel
 def spline_taps(
@@ -59,38 +62,46 @@ def spline_taps(
 
 @kernel
 def spline_coefficients(
-    array: npt.NDArray[Any], low: npt.NDArray[np.int64], high: npt.NDArray[np.int64], margin: int
+    array: npt.NDArray[Any],
+    first: npt.NDArray[np.int64],
+    low: npt.NDArray[np.int64],
+    high: npt.NDArray[np.int64],
+    margin: int,
 ) -> npt.NDArray[np.float64]:
-    """Spline coefficients of a box of an image.
+    """Spline coefficients of the taps of some points.
 
-    A voxel's influence falls by 0.27 with every step along an axis; what lies more than `margin` steps away from the box is left
-    out.
+    A voxel's influence falls by 0.27 with every step along an axis; what lies more than `margin` steps away from every tap is
+    left out.
 
     Parameters
     ----------
     array : ndarray, shape (z, y, x)
         The image, mirrored at its outer voxel centers.
+    first : ndarray, shape (n, 3)
+        The points' first taps, of `spline_taps`.
     low, high : ndarray, shape (3,)
-        The box (z, y, x).
+        The box (z, y, x) of all taps inside the image.
     margin : int
         Voxels.
 
     Returns
     -------
     ndarray, shape high - low
+        Right at the taps only.
     """
     nz, ny, nx = array.shape
     n_z, n_y, n_x = high[0] - low[0], high[1] - low[1], high[2] - low[2]
-    first, last = max(low[0] - margin, 0), min(high[0] + margin, nz)
-    planes = np.empty((last - first, n_y * n_x))
-    rows, lanes = np.empty((n_y + 2 * margin, n_x)), np.empty((n_x + 2 * margin, _LANES))
-    for z in range(first, last):
-        reach = margin - max(low[0] - z, z - high[0] + 1, 0)
-        y0, y1 = max(low[1] - reach, 0), min(high[1] + reach, ny)
+    z0, z1 = max(low[0] - margin, 0), min(high[0] + margin, nz)
+    boxes = _tap_boxes(first, low[0], n_z)
+    planes = np.empty((z1 - z0, n_y * n_x))
+    rows, lanes = np.empty((min(n_y + 2 * margin, ny), n_x)), np.empty((min(n_x + 2 * margin, nx), _LANES))
+    for z in range(z0, z1):
+        y0, y1 = _reached_rows(boxes, z - low[0], margin)
+        y0, y1 = min(max(y0, 0), low[1]), max(min(y1, ny), high[1])
         for y in range(y0, y1, _LANES):
             stop = min(y + _LANES, y1)
-            near = reach - max(low[1] - stop + 1, y - high[1] + 1, 0)
-            x0, x1 = max(low[2] - near, 0), min(high[2] + near, nx)
+            x0, x1 = _reached_columns(boxes, z - low[0], y, stop, margin)
+            x0, x1 = min(max(x0, 0), low[2]), max(min(x1, nx), high[2])
             for lane in range(stop - y):
                 for x in range(x0, x1):
                     lanes[x - x0, lane] = array[z, y + lane, x]
@@ -101,9 +112,48 @@ def spline_coefficients(
         _filter(rows, y1 - y0, low[1] - y0, y0 == 0)
         for y in range(n_y):
             for x in range(n_x):
-                planes[z - first, y * n_x + x] = rows[low[1] + y - y0, x]
-    _filter(planes, last - first, low[0] - first, first == 0)
-    return planes[low[0] - first : high[0] - first].copy().reshape((n_z, n_y, n_x))
+                planes[z - z0, y * n_x + x] = rows[low[1] + y - y0, x]
+    _filter(planes, z1 - z0, low[0] - z0, z0 == 0)
+    return planes[low[0] - z0 : high[0] - z0].copy().reshape((n_z, n_y, n_x))
+
+
+@kernel
+def _tap_boxes(first: npt.NDArray[np.int64], low_z: int, n_z: int) -> npt.NDArray[np.int64]:
+    """Least y, least -y, least x and least -x of the taps in each plane ``(n_z, 4)``; far away where there is none."""
+    boxes = np.empty((n_z, 4), np.int64)
+    boxes[:] = _FAR
+    for n in range(len(first)):
+        box = boxes[max(first[n, 2] - low_z, 0)]
+        for axis in range(2):
+            tap = first[n, 1 - axis]
+            box[2 * axis], box[2 * axis + 1] = min(box[2 * axis], tap), min(box[2 * axis + 1], -(tap + 3))
+    for _ in range(3):  # a point has taps in this plane and the next three
+        for z in range(n_z - 1, 0, -1):
+            for side in range(4):
+                boxes[z, side] = min(boxes[z, side], boxes[z - 1, side])
+    return boxes
+
+
+@kernel
+def _reached_rows(boxes: npt.NDArray[np.int64], z: int, margin: int) -> tuple[int, int]:
+    """Rows of a plane within so many steps of a tap: the first, and one past the last."""
+    least, least_negative = _FAR, _FAR
+    for k in range(len(boxes)):
+        reach = margin - abs(z - k)
+        if reach >= 0:
+            least, least_negative = min(least, boxes[k, 0] - reach), min(least_negative, boxes[k, 1] - reach)
+    return least, 1 - least_negative
+
+
+@kernel
+def _reached_columns(boxes: npt.NDArray[np.int64], z: int, y: int, stop: int, margin: int) -> tuple[int, int]:
+    """Columns of some rows of a plane within so many steps of a tap: the first, and one past the last."""
+    least, least_negative = _FAR, _FAR
+    for k in range(len(boxes)):
+        reach = margin - abs(z - k) - max(boxes[k, 0] - (stop - 1), y + boxes[k, 1], 0)
+        if reach >= 0:
+            least, least_negative = min(least, boxes[k, 2] - reach), min(least_negative, boxes[k, 3] - reach)
+    return least, 1 - least_negative
 
 
 @kernel

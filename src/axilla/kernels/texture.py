@@ -63,8 +63,8 @@ def texture_cells(
     """
     flat = ranks.ravel().astype(np.uint16)
     offsets, unit_offsets = _offsets(ranks, steps), _offsets(ranks, unit_steps)
-    reach = max(offsets.max(), unit_offsets.max())
-    voxels = np.flatnonzero(flat[reach : len(flat) - reach]).astype(np.uint32)
+    reach = max(_largest(offsets), _largest(unit_offsets))
+    voxels = _inside(flat, reach)
     pairs = _pairs(flat, len(levels), voxels, offsets, reach, is_symmetrical)
     runs = _runs(flat, len(levels), voxels, unit_offsets, reach, max(ranks.shape))
     for step in range(N_UNIT_STEPS):
@@ -83,6 +83,24 @@ def _offsets(ranks: npt.NDArray[np.int32], steps: npt.NDArray[np.int64]) -> npt.
     for step in range(len(steps)):
         offsets[step] = (steps[step, 0] * ny + steps[step, 1]) * nx + steps[step, 2]
     return offsets
+
+
+@kernel
+def _largest(offsets: npt.NDArray[np.int64]) -> int:
+    largest = 0
+    for offset in offsets:
+        largest = max(largest, offset)
+    return largest
+
+
+@kernel
+def _inside(flat: npt.NDArray[np.uint16], reach: int) -> npt.NDArray[np.uint32]:
+    """Indices of the region's voxels, counted from `reach`."""
+    voxels, n = np.empty(len(flat), np.uint32), 0
+    for voxel in range(len(flat) - reach):
+        voxels[n] = voxel
+        n += flat[reach + voxel] > 0
+    return voxels[:n]
 
 
 @kernel
@@ -136,8 +154,9 @@ def _runs(
             at = np.uint16(one + place_before[voxel] * np.uint16(before[voxel] == rank))
             place[voxel] = at
             counts[rank, at] += 1
-        counts[:, :-1] -= counts[:, 1:]
-        counts[:, 0] = 0
+        for rank in range(n_levels + 1):
+            for length in range(longest + 1):
+                counts[rank, length] -= counts[rank, length + 1]
         _move(counts, 0, step, cells)
     return cells
 
@@ -173,7 +192,9 @@ def _first_of_zone(
 ) -> npt.NDArray[np.int32]:
     """The first voxel of the zone of every voxel, found by joining zones (union-find)."""
     back, offset_of = _alike_before(flat, steps, offsets, reach)
-    parent = np.arange(len(back)).astype(np.int32)
+    parent = np.empty(len(back), np.int32)
+    for voxel in voxels:
+        parent[voxel] = voxel
     for voxel in voxels:
         root, left = parent[voxel], back[voxel]
         while left:
@@ -220,8 +241,10 @@ def _alike_before(
     for step in range(len(steps) - 1, -1, -1):
         offset_of[1 << step], near = offsets[step], 0
         for other in range(step + 1, len(steps)):
-            if np.abs(steps[step] - steps[other]).max() == 1:
-                near |= 1 << other
+            are_near = True
+            for axis in range(3):
+                are_near &= abs(steps[step, axis] - steps[other, axis]) <= 1
+            near |= are_near << other
         before = flat[reach - offsets[step] :]
         for k in range(len(here)):
             bits[k] |= ((before[k] == here[k]) & (bits[k] & near == 0)) << step
@@ -253,14 +276,14 @@ def _neighborhoods(
     n, n_alike, total = np.zeros(len(gray), np.int32), np.zeros(len(gray), np.int32), np.zeros(len(gray), np.int64)
     for offset in offsets:
         _meet(gray, grays[reach - offset :], grays[reach + offset :], np.int32(min(alpha, 1e9)), n, n_alike, total)
-    difference = np.abs(gray - total / np.maximum(n, 1)) * (n > 0)
     counts, sums = np.zeros((len(levels) + 1, 2 * len(offsets) + 2), np.int32), np.zeros((len(levels) + 1, 3))
     for voxel in voxels:
         rank = rank_of[voxel]
         counts[rank, np.uint32(1 + n_alike[voxel])] += 1
         sums[rank, 0] += 1.0
-        sums[rank, 1] += n[voxel] > 0
-        sums[rank, 2] += difference[voxel]
+        if n[voxel]:
+            sums[rank, 1] += 1.0
+            sums[rank, 2] += abs(gray[voxel] - total[voxel] / n[voxel])
     cells = _no_cells(1, min(len(levels) * (2 * len(offsets) + 1), len(voxels)))
     _move(counts, 0, 0, cells)
     return cells, sums[1:].copy()

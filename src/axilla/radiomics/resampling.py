@@ -219,7 +219,7 @@ def interpolate_spline(array: npt.NDArray[Any], index_xyz: FloatArray) -> FloatA
     first, low, high = spline_taps(index_xyz, size)
     margin = _margin(array, low, high)
     image, offset = _for_kernel(array, low - margin, high + margin)
-    coefficients = spline_coefficients(image, low - offset, high - offset, margin)
+    coefficients = spline_coefficients(image, first - offset[::-1], low - offset, high - offset, margin)
     return np.asarray(spline_values(coefficients, low, size, index_xyz, first))
 
 
