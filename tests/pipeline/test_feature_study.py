@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks._simulated_study import SMALL, Simulated, simulate_study
+from benchmarks._simulated_study import N_FACTORS, PAPER, SMALL, Simulated, simulate_study
 
 from axilla.cli import run
 from axilla.evaluate import EvaluateSettings, evaluate
@@ -325,3 +325,18 @@ def test_a_table_by_mirp_makes_a_study(made: Made, tmp_path: Path) -> None:
     model = read_model(tmp_path / "study/model/model.json")
     assert not model.provenance.is_synthetic
     assert model.provenance.n_nodes == 96
+
+
+def test_the_papers_numbers_of_patients_and_nodes_come_out(tmp_path: Path) -> None:
+    """Qu et al. 2024: 1737 / 190 = 9.14, 941 / 123 = 7.65 and 456 / 37 = 12.32 nodes a patient; cN0 128, cN+ 350."""
+    table, clinical = simulate_study(PAPER, 20240723).write(tmp_path)
+    assert run(["study", str(table), "--clinical", str(clinical), "-o", str(tmp_path / "study")]) == 0
+    flow = pd.read_csv(tmp_path / "study/figures/flow.csv").query("step == 'cohort'").set_index("item")
+    assert flow["patients"].to_dict() == {"training": 190, "validation": 160, "cN0": 128}
+    assert flow["nodes"].to_dict() == {"training": 1737, "validation": 1397, "cN0": 1024}
+    assert '<td class="n">9.14</td>' in (tmp_path / "study/report/index.html").read_text(encoding="utf-8")
+    nodes = pd.read_csv(tmp_path / "study/results/evaluated_nodes.csv").groupby("status")
+    assert (nodes.size() / nodes["patient_id"].nunique()).round(2).to_dict() == {"benign": 7.65, "metastatic": 12.32}
+    results = json.loads((tmp_path / "study/results/results.json").read_text())
+    assert [results["patient_level"][name]["n"] for name in ("cN0", "cN+", "cN+ without training patients")] == [128, 350, 160]
+    assert len(read_model(tmp_path / "study/model/model.json").feature_names) == N_FACTORS

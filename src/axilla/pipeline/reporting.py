@@ -167,12 +167,14 @@ def _cohort_frame(results: StudyResults) -> pd.DataFrame:
     for name in (*ROLES, "cN+"):
         members = {patient.patient_id for patient in results.cohort.members(name)}
         nodes = counted[counted["patient_id"].isin(members)]
+        finished = len(members - set(results.failed))
         rows.append(
             {
                 "cohort": name,
                 "patients": len(members),
-                "finished": len(members - set(results.failed)),
+                "finished": finished,
                 "nodes that count": len(nodes),
+                "nodes per patient": round(len(nodes) / finished, 2) if finished else None,
                 "not evaluable": int(nodes["group"].isna().sum()),
                 "group 1": int((nodes["group"] == 1).sum()),
                 "group 2": int((nodes["group"] == 2).sum()),

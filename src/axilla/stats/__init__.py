@@ -1,6 +1,7 @@
-"""Statistics on plain numbers and arrays: proportions, paired comparisons, ROC areas, bootstrap by patient."""
+"""Statistics on plain numbers and arrays: proportions, comparisons of groups and pairs, ROC areas, bootstrap by patient."""
 
 from axilla.stats.bootstrap import IntArray, bootstrap_auc, bootstrap_ratio, patient_draws
+from axilla.stats.groups import SIGNIFICANCE, Test, are_normal, bartlett, compare_counts, compare_numbers, shapiro_wilk
 from axilla.stats.proportions import (
     LEVEL,
     Interval,
@@ -14,12 +15,18 @@ from axilla.stats.roc import FloatArray, auc, delong, delong_variance, hanley_mc
 
 __all__ = [
     "LEVEL",
+    "SIGNIFICANCE",
     "FloatArray",
     "IntArray",
     "Interval",
+    "Test",
+    "are_normal",
     "auc",
+    "bartlett",
     "bootstrap_auc",
     "bootstrap_ratio",
+    "compare_counts",
+    "compare_numbers",
     "delong",
     "delong_variance",
     "hanley_mcneil",
@@ -30,5 +37,6 @@ __all__ = [
     "newcombe_paired",
     "normal_quantile",
     "patient_draws",
+    "shapiro_wilk",
     "wilson",
 ]
