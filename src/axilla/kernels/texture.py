@@ -1,7 +1,10 @@
-"""Texture: five matrices of a region's gray levels, counted in one scan.
+"""Texture: five matrices of a region's gray levels.
 
-Matrices are kept as *cells* ``(row, column, count)``, only what occurs, ascending by row. A row is the rank of a gray level among
-those that occur (from 0), so that the cost follows the number of voxels, not the range of the values.
+Matrices are handed on as *cells* ``(row, column, count)``, only what occurs, ascending by row. A row is the rank of a gray level
+among those that occur (from 0), so that the cost follows the number of voxels, not the range of the values.
+
+A neighbor lies a fixed way off in the flat array: the array as seen from there is a slice, and loops over slices in step are what
+a processor does many at a time. Indices are unsigned where it tells: Numba then does not ask whether to count from the end.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ def texture_cells(
     ranks : ndarray, shape (z, y, x)
         Rank from 1 of each voxel's level, 0 outside; outside all around as far as the longest step.
     levels : ndarray, shape (n_levels,)
-        The levels that occur, ascending.
+        The levels that occur, ascending; positive whole numbers, at most 65535 of them.
     steps : ndarray, shape (n_steps, 3)
         Steps (z, y, x) to the neighbors, one of each opposite pair.
     unit_steps : ndarray, shape (13, 3)
@@ -58,35 +61,17 @@ def texture_cells(
     differences : ndarray, shape (n_levels, 3)
         Number of voxels of each level; how many of them have a neighbor; sum of ``|level - mean level of the neighbors|``.
     """
-    flat, n_levels, n_steps = ranks.ravel(), len(levels), len(steps)
+    flat = ranks.ravel().astype(np.uint16)
     offsets, unit_offsets = _offsets(ranks, steps), _offsets(ranks, unit_steps)
-    ahead = unit_offsets[unit_steps[:, 2] < 0]
-    voxels, first = _by_rank(flat, n_levels)
-    longest, n_voxels = max(ranks.shape), len(voxels)
-    pairs = _no_cells(n_steps, min(n_levels * n_levels, 2 * n_voxels))
-    runs = _no_cells(N_UNIT_STEPS, min(n_levels * longest, n_voxels))
-    zones = _no_cells(1, n_voxels)
-    dependences = _no_cells(1, min(n_levels * (2 * n_steps + 1), n_voxels))
-    differences = np.zeros((n_levels, 3))
-    pair_row = np.zeros((n_steps, n_levels + 1), np.int64)
-    run_row = np.zeros((N_UNIT_STEPS, longest + 2), np.int64)
-    zone_row = np.zeros((1, n_voxels + 1), np.int64)
-    dependence_row = np.zeros((1, 2 * n_steps + 2), np.int64)
-    parent, place = np.zeros(len(flat), np.int32), np.zeros(len(flat), np.int32)
-    has_line = np.zeros(N_UNIT_STEPS, np.bool_)
-    for rank in range(1, n_levels + 1):
-        group = voxels[first[rank - 1] : first[rank]]
-        _neighborhoods(flat, levels, offsets, alpha, is_symmetrical, group, pair_row, dependence_row, differences[rank - 1])
-        _runs(flat, unit_offsets, group, place, run_row, has_line)
-        _join(flat, unit_offsets, ahead, group, parent)
-        largest = _zone_sizes(parent, group, place, zone_row)
-        _flush(pair_row, rank - 1, n_levels, 1, pairs)
-        _flush(run_row, rank - 1, longest, 0, runs)
-        _flush(zone_row, rank - 1, largest, 0, zones)
-        _flush(dependence_row, rank - 1, 2 * n_steps + 1, 0, dependences)
+    reach = max(offsets.max(), unit_offsets.max())
+    voxels = np.flatnonzero(flat[reach : len(flat) - reach]).astype(np.uint32)
+    pairs = _pairs(flat, len(levels), voxels, offsets, reach, is_symmetrical)
+    runs = _runs(flat, len(levels), voxels, unit_offsets, reach, max(ranks.shape))
     for step in range(N_UNIT_STEPS):
-        if not has_line[step] and not _line_has_two(ranks, voxels, unit_steps[step]):
+        if not _line_has_two(ranks, voxels, reach, unit_steps[step]):
             runs[1][step] = 0
+    zones = _zones(flat, len(levels), voxels, unit_steps, unit_offsets, reach)
+    dependences, differences = _neighborhoods(flat, levels, voxels, offsets, reach, alpha)
     return pairs, runs, zones, dependences, differences
 
 
@@ -106,108 +91,141 @@ def _no_cells(n_matrices: int, capacity: int) -> Cells:
 
 
 @kernel
-def _by_rank(flat: npt.NDArray[np.int32], n_levels: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Indices of the voxels, rank by rank and ascending in each, and where each rank begins."""
-    first = np.zeros(n_levels + 1, np.int64)
-    for rank in flat:
-        first[rank] += 1
-    first[0] = 0
-    for rank in range(1, n_levels + 1):
-        first[rank] += first[rank - 1]
-    place, voxels = first[:-1].copy(), np.empty(first[-1], np.int64)
-    for voxel, rank in enumerate(flat):
-        if rank:
-            voxels[place[rank - 1]] = voxel
-            place[rank - 1] += 1
-    return voxels, first
-
-
-@kernel
-def _neighborhoods(
-    flat: npt.NDArray[np.int32],
-    levels: npt.NDArray[np.float64],
+def _pairs(
+    flat: npt.NDArray[np.uint16],
+    n_levels: int,
+    voxels: npt.NDArray[np.uint32],
     offsets: npt.NDArray[np.int64],
-    alpha: float,
+    reach: int,
     is_symmetrical: bool,
-    group: npt.NDArray[np.int64],
-    pair_row: npt.NDArray[np.int64],
-    dependence_row: npt.NDArray[np.int64],
-    difference: npt.NDArray[np.float64],
-) -> None:
-    """Count one level's pairs and dependences, and its row of the differences."""
-    for voxel in group:
-        level = levels[flat[voxel] - 1]
-        n, n_alike, total = 0, 0, 0.0
-        for step, offset in enumerate(offsets):
-            after, before = flat[voxel + offset], flat[voxel - offset]
-            if after:
-                pair_row[step, after] += 1
-                n += 1
-                total += levels[after - 1]
-                n_alike += abs(levels[after - 1] - level) <= alpha
-            if before:
-                if is_symmetrical:
-                    pair_row[step, before] += 1
-                n += 1
-                total += levels[before - 1]
-                n_alike += abs(levels[before - 1] - level) <= alpha
-        dependence_row[0, 1 + n_alike] += 1
-        difference[0] += 1.0
-        if n:
-            difference[1] += 1.0
-            difference[2] += abs(level - total / n)
+) -> Cells:
+    """Levels of neighbors."""
+    cells = _no_cells(len(offsets), min(n_levels * n_levels, 2 * len(voxels)))
+    counts, here = np.zeros((n_levels + 1, n_levels + 1), np.int32), flat[reach:]
+    for step, offset in enumerate(offsets):
+        ahead = flat[reach + offset :]
+        for voxel in voxels:
+            counts[here[voxel], ahead[voxel]] += 1
+        if is_symmetrical:
+            for row in range(n_levels + 1):
+                for column in range(row + 1):
+                    both = counts[row, column] + counts[column, row]
+                    counts[row, column] = counts[column, row] = both
+        _move(counts, 1, step, cells)
+    return cells
 
 
 @kernel
 def _runs(
-    flat: npt.NDArray[np.int32],
+    flat: npt.NDArray[np.uint16],
+    n_levels: int,
+    voxels: npt.NDArray[np.uint32],
     offsets: npt.NDArray[np.int64],
-    group: npt.NDArray[np.int64],
-    place: npt.NDArray[np.int32],
-    run_row: npt.NDArray[np.int64],
-    has_line: npt.NDArray[np.bool_],
-) -> None:
-    """Count the runs of one level's voxels.
-
-    `place` is scratch: a voxel's place in its run. There are as many runs of at least n voxels as voxels at place n.
-    """
-    rank = flat[group[0]]
+    reach: int,
+    longest: int,
+) -> Cells:
+    """Lengths of runs: there are as many of at least n voxels as voxels at place n of their run."""
+    cells = _no_cells(len(offsets), min(n_levels * longest, len(voxels)))
+    counts, places = np.zeros((n_levels + 1, longest + 2), np.int32), np.zeros(len(flat), np.uint16)
+    here, place = flat[reach:], places[reach:]
+    one = np.uint16(1)
     for step, offset in enumerate(offsets):
-        row, is_beside = run_row[step], False
-        for voxel in group:
-            before = flat[voxel - offset]
-            is_beside |= before > 0
-            here = (before == rank) * place[voxel - offset] + 1
-            place[voxel] = here
-            row[here] += 1
-        has_line[step] |= is_beside
-        for length in range(1, len(row) - 1):
-            row[length] -= row[length + 1]
+        before, place_before = flat[reach - offset :], places[reach - offset :]
+        for voxel in voxels:
+            rank = here[voxel]
+            at = np.uint16(one + place_before[voxel] * np.uint16(before[voxel] == rank))
+            place[voxel] = at
+            counts[rank, at] += 1
+        counts[:, :-1] -= counts[:, 1:]
+        counts[:, 0] = 0
+        _move(counts, 0, step, cells)
+    return cells
 
 
 @kernel
-def _join(
-    flat: npt.NDArray[np.int32],
+def _zones(
+    flat: npt.NDArray[np.uint16],
+    n_levels: int,
+    voxels: npt.NDArray[np.uint32],
+    steps: npt.NDArray[np.int64],
     offsets: npt.NDArray[np.int64],
-    ahead: npt.NDArray[np.int64],
-    group: npt.NDArray[np.int64],
-    parent: npt.NDArray[np.int32],
-) -> None:
-    """Join neighbors of one level to zones, each known by its first voxel (union-find).
+    reach: int,
+) -> Cells:
+    """Sizes of zones."""
+    sizes, first = _sizes_by_rank(_first_of_zone(flat, voxels, steps, offsets, reach), flat[reach:], n_levels, voxels)
+    cells, counts = _no_cells(1, len(voxels)), np.zeros(len(voxels) + 1, np.int32)
+    for rank in range(1, n_levels + 1):
+        largest = 0
+        for size in sizes[first[rank] : first[rank + 1]]:
+            counts[size] += 1
+            largest = max(largest, size)
+        _move_row(counts[: largest + 1], rank, 0, 0, cells)
+    return cells
 
-    A voxel whose predecessor in the row is alike already belongs with all that are beside that one; left are those `ahead`.
-    """
-    for voxel in group:
-        rank, root = flat[voxel], voxel
-        follows = flat[voxel - 1] == rank
-        if follows:
-            root = _root(parent, voxel - 1)
-        for offset in ahead if follows else offsets:
-            if (flat[voxel - offset] == rank) & (parent[voxel - offset] != root):
-                other = _root(parent, voxel - offset)
-                root, other = min(root, other), max(root, other)
-                parent[other] = root
+
+@kernel
+def _first_of_zone(
+    flat: npt.NDArray[np.uint16],
+    voxels: npt.NDArray[np.uint32],
+    steps: npt.NDArray[np.int64],
+    offsets: npt.NDArray[np.int64],
+    reach: int,
+) -> npt.NDArray[np.int32]:
+    """The first voxel of the zone of every voxel, found by joining zones (union-find)."""
+    back, offset_of = _alike_before(flat, steps, offsets, reach)
+    parent = np.arange(len(back)).astype(np.int32)
+    for voxel in voxels:
+        root, left = parent[voxel], back[voxel]
+        while left:
+            bit = left & -left
+            other = _root(parent, voxel - offset_of[bit])
+            root, other = min(root, other), max(root, other)
+            parent[other] = root
+            left ^= bit
         parent[voxel] = root
+    for voxel in voxels:
+        parent[voxel] = parent[parent[voxel]]  # the parent comes before and has its root already
+    return parent
+
+
+@kernel
+def _sizes_by_rank(
+    zone: npt.NDArray[np.int32], rank_of: npt.NDArray[np.uint16], n_levels: int, voxels: npt.NDArray[np.uint32]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Sizes of the zones, rank by rank, and where each rank's begin, ``(n_levels + 2,)``."""
+    size_of, first = np.zeros(len(zone), np.int32), np.zeros(n_levels + 2, np.int64)
+    for voxel in voxels:
+        size_of[zone[voxel]] += 1
+        first[rank_of[voxel] + 1] += zone[voxel] == voxel
+    for rank in range(n_levels + 1):
+        first[rank + 1] += first[rank]
+    place, sizes = first.copy(), np.empty(first[-1], np.int32)
+    for voxel in voxels:
+        if zone[voxel] == voxel:
+            sizes[place[rank_of[voxel]]] = size_of[voxel]
+            place[rank_of[voxel]] += 1
+    return sizes, first
+
+
+@kernel
+def _alike_before(
+    flat: npt.NDArray[np.uint16], steps: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64], reach: int
+) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
+    """A bit for each step back from a voxel that ends in its own level, and the offset of each bit.
+
+    Of several that are each other's neighbors one is enough: they belong together already.
+    """
+    here, offset_of = flat[reach:], np.zeros(1 << len(steps), np.int64)
+    bits = np.zeros(len(here), np.int16)
+    for step in range(len(steps) - 1, -1, -1):
+        offset_of[1 << step], near = offsets[step], 0
+        for other in range(step + 1, len(steps)):
+            if np.abs(steps[step] - steps[other]).max() == 1:
+                near |= 1 << other
+        before = flat[reach - offsets[step] :]
+        for k in range(len(here)):
+            bits[k] |= ((before[k] == here[k]) & (bits[k] & near == 0)) << step
+    return bits, offset_of
 
 
 @kernel
@@ -219,43 +237,80 @@ def _root(parent: npt.NDArray[np.int32], voxel: int) -> int:
 
 
 @kernel
-def _zone_sizes(
-    parent: npt.NDArray[np.int32], group: npt.NDArray[np.int64], size: npt.NDArray[np.int32], zone_row: npt.NDArray[np.int64]
-) -> int:
-    """Count one level's zones by size; the largest size. `size` is scratch."""
-    for voxel in group:
-        size[voxel] = 0
-    for voxel in group:
-        size[_root(parent, voxel)] += 1
-    largest = 0
-    for voxel in group:
-        if size[voxel]:
-            zone_row[0, size[voxel]] += 1
-            largest = max(largest, size[voxel])
-    return largest
+def _neighborhoods(
+    flat: npt.NDArray[np.uint16],
+    levels: npt.NDArray[np.float64],
+    voxels: npt.NDArray[np.uint32],
+    offsets: npt.NDArray[np.int64],
+    reach: int,
+    alpha: float,
+) -> tuple[Cells, npt.NDArray[np.float64]]:
+    """Numbers of neighbors alike, and differences from the neighbors' mean."""
+    grays, rank_of = np.zeros(len(flat), np.int32), flat[reach:]
+    gray = grays[reach : len(flat) - reach]
+    for voxel in voxels:
+        gray[voxel] = levels[rank_of[voxel] - 1]
+    n, n_alike, total = np.zeros(len(gray), np.int32), np.zeros(len(gray), np.int32), np.zeros(len(gray), np.int64)
+    for offset in offsets:
+        _meet(gray, grays[reach - offset :], grays[reach + offset :], np.int32(min(alpha, 1e9)), n, n_alike, total)
+    difference = np.abs(gray - total / np.maximum(n, 1)) * (n > 0)
+    counts, sums = np.zeros((len(levels) + 1, 2 * len(offsets) + 2), np.int32), np.zeros((len(levels) + 1, 3))
+    for voxel in voxels:
+        rank = rank_of[voxel]
+        counts[rank, np.uint32(1 + n_alike[voxel])] += 1
+        sums[rank, 0] += 1.0
+        sums[rank, 1] += n[voxel] > 0
+        sums[rank, 2] += difference[voxel]
+    cells = _no_cells(1, min(len(levels) * (2 * len(offsets) + 1), len(voxels)))
+    _move(counts, 0, 0, cells)
+    return cells, sums[1:].copy()
 
 
 @kernel
-def _flush(rows: npt.NDArray[np.int64], rank: int, last: int, base: int, cells: Cells) -> None:
-    """Append what the rows hold in columns 1..last to the cells, columns counted from `base`, and empty them."""
+def _meet(
+    gray: npt.NDArray[np.int32],
+    before: npt.NDArray[np.int32],
+    after: npt.NDArray[np.int32],
+    alpha: np.int32,
+    n: npt.NDArray[np.int32],
+    n_alike: npt.NDArray[np.int32],
+    total: npt.NDArray[np.int64],
+) -> None:
+    """Let every voxel meet the neighbors on both ends of a step; 0 is none."""
+    for k in range(len(gray)):
+        is_before, is_after = before[k] > 0, after[k] > 0
+        n[k] += np.int32(is_before) + np.int32(is_after)
+        n_alike[k] += (is_before & (abs(before[k] - gray[k]) <= alpha)) + (is_after & (abs(after[k] - gray[k]) <= alpha))
+        total[k] += before[k] + after[k]
+
+
+@kernel
+def _move(counts: npt.NDArray[np.int32], base: int, matrix: int, cells: Cells) -> None:
+    """Move what a table ``(1 + n_levels, 1 + n_columns)`` holds to the cells of a matrix; columns count from `base`."""
+    for rank in range(1, len(counts)):
+        _move_row(counts[rank], rank, base, matrix, cells)
+    counts[0] = 0
+
+
+@kernel
+def _move_row(counts: npt.NDArray[np.int32], rank: int, base: int, matrix: int, cells: Cells) -> None:
     values, n = cells
-    for matrix in range(len(rows)):
-        row = rows[matrix]
-        for column in range(1, last + 1):
-            if row[column]:
-                values[matrix, n[matrix], 0] = rank
-                values[matrix, n[matrix], 1] = column - base
-                values[matrix, n[matrix], 2] = row[column]
-                n[matrix] += 1
-                row[column] = 0
+    for column in range(1, len(counts)):
+        if counts[column]:
+            values[matrix, n[matrix], 0] = rank - 1
+            values[matrix, n[matrix], 1] = column - base
+            values[matrix, n[matrix], 2] = counts[column]
+            n[matrix] += 1
+    counts[:] = 0
 
 
 @kernel
-def _line_has_two(ranks: npt.NDArray[np.int32], voxels: npt.NDArray[np.int64], step: npt.NDArray[np.int64]) -> bool:
+def _line_has_two(ranks: npt.NDArray[np.int32], voxels: npt.NDArray[np.uint32], reach: int, step: npt.NDArray[np.int64]) -> bool:
     """Whether some line along a step holds two voxels of the region, however far apart."""
     nz, ny, nx = ranks.shape
     for voxel in voxels:
-        z, y, x = voxel // (ny * nx) + step[0], voxel // nx % ny + step[1], voxel % nx + step[2]
+        place = reach + np.int64(voxel)
+        z, y, x = place // (ny * nx) + step[0], place // nx % ny + step[1], place % nx + step[2]
         while 0 <= z < nz and 0 <= y < ny and 0 <= x < nx:
             if ranks[z, y, x]:
                 return True
