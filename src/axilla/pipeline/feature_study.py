@@ -18,8 +18,9 @@ import pandas as pd
 
 from axilla.cohort import Patient, screen
 from axilla.errors import InputRefusedError
+from axilla.io.clinical import SIDE_WORDS, read_clinical_sheet
 from axilla.io.files import check_can_write
-from axilla.io.study import SIDE_WORDS, StudyDecisions, StudyFolder, read_clinical_sheet
+from axilla.io.study import StudyDecisions, StudyFolder
 from axilla.io.tables import (
     FeatureSource,
     is_synthetic_table,
