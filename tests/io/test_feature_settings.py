@@ -35,6 +35,8 @@ def _read(tmp_path: Path, text: str) -> RadiomicsSettings:
 def test_our_own_keys_change_the_papers_defaults(tmp_path: Path) -> None:
     assert _read(tmp_path, "bin_width: 10\nvoxel_spacing_xyz_mm: [2, 2, 2]") == RadiomicsSettings((2.0, 2.0, 2.0), bin_width=10.0)
     assert _read(tmp_path, '{"resegment_range": [-100, null], "convention": "ibsi"}').resegment_range == (-100, math.inf)
+    assert _read(tmp_path, "outlier_sigma: 3").outlier_sigma == 3
+    assert _read(tmp_path, "outlier_sigma: null").outlier_sigma is None
     assert _read(tmp_path, "voxel_spacing_xyz_mm: null") == RadiomicsSettings(None)
     assert _read(tmp_path, "distances: [1, 2]\nminimum_size: 10\nsymmetrical_glcm: false").distances == (1, 2)
 

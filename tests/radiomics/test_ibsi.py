@@ -30,8 +30,11 @@ SPACING_2_MM = {"voxel_spacing_xyz_mm": (2.0, 2.0, 2.0), "interpolator": "linear
 CONFIGURATIONS = {
     "config. C": RadiomicsSettings(**SPACING_2_MM, resegment_range=(-1000.0, 400.0), bin_width=25.0),
     "config. D": RadiomicsSettings(**SPACING_2_MM, resegment_range=(-3.0, 3.0), resegment_mode="sigma", bin_count=32),
+    "config. E": RadiomicsSettings(
+        **{**SPACING_2_MM, "interpolator": "bspline"}, resegment_range=(-1000.0, 400.0), outlier_sigma=3.0, bin_count=32
+    ),
 }
-"""Configuration E asks for a range and for sigma at once, which the settings cannot say; A and B are two-dimensional."""
+"""A and B are two-dimensional."""
 
 
 def read(folder: Path) -> tuple[Any, Any]:
@@ -87,6 +90,23 @@ def test_ct_phantom(shared: Path, data: str) -> None:
     volume = Volume(sitk.GetArrayFromImage(image).astype(np.int16), geometry)
     row = extract(volume, Segmentation.from_masks(geometry, [("phantom", mask)]), CONFIGURATIONS[data]).frame.iloc[0]
     assert disagreements(shared, data, row) == ([], 102)
+
+
+@pytest.mark.parametrize(("sigma", "n", "energy"), [(None, 10, 13800), (3.0, 10, 13800), (2.0, 9, 1700)])
+def test_outliers_are_those_of_what_the_range_leaves(sigma: float | None, n: int, energy: float) -> None:
+    """Within the range lie four 0, four 20, a 10 and a 110: mean 20, deviation sqrt(980) = 31.3, of which 110 is 2.9 away."""
+    values = np.array([0, 20, 0, 5000, 20, 110, 0, -2000, 20, 0, 10, 20], dtype=np.int16).reshape(2, 2, 3)
+    region = Region(values, np.ones(values.shape, dtype=bool), (1.0, 1.0, 1.0))
+    measured = measure(region, RadiomicsSettings(resegment_range=(-1000.0, 400.0), outlier_sigma=sigma))
+    assert measured["original_firstorder_Energy"] == energy
+    assert measured["original_firstorder_RootMeanSquared"] == pytest.approx(np.sqrt(energy / n))
+    assert measured["original_shape_VoxelVolume"] == 12
+
+
+def test_outliers_without_a_range() -> None:
+    values = np.array([[[0, 20, 0, 20, 110], [0, 20, 0, 10, 20]]], dtype=np.int16)
+    region = Region(values, np.ones(values.shape, dtype=bool), (1.0, 1.0, 1.0))
+    assert measure(region, RadiomicsSettings(outlier_sigma=2.0))["original_firstorder_Maximum"] == 20
 
 
 def test_what_ibsi_does_not_define() -> None:

@@ -137,6 +137,17 @@ def test_a_node_measured_alone_or_among_others_has_the_same_bits(cases: ModuleTy
     np.testing.assert_array_equal(together, alone)
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_batches_give_the_same_bits(cases: ModuleType, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
+    array = cases.texture((20, 24, 26), 4)
+    geometry = Geometry(array.shape, (0.8, 0.8, 1.5))
+    masks = [(f"N{n}", cases.ellipsoid(array.shape, (8, 8 + n, 12), (n % 4, 4, 3 + n))) for n in range(7)]
+    segmentation = Segmentation.from_masks(geometry, masks)
+    at_once = extract(Volume(array, geometry), segmentation).frame
+    monkeypatch.setattr("axilla.radiomics.extraction._BATCH", 3)
+    pd.testing.assert_frame_equal(extract(Volume(array, geometry), segmentation, jobs=jobs).frame, at_once, check_exact=True)
+
+
 def test_no_jobs_are_refused(cases: ModuleType, on_volume: Callable[..., Any]) -> None:
     with pytest.raises(UsageError, match="at least 1"):
         extract(*on_volume(cases.make_cases()["line"]), jobs=0)

@@ -64,6 +64,8 @@ def test_the_page_of_features_is_current() -> None:
         {"resegment_range": (float("nan"), 1)},
         {"resegment_range": (1,)},
         {"resegment_mode": "percent"},
+        {"outlier_sigma": 0},
+        {"outlier_sigma": float("nan")},
         {"convention": "IBSI"},
         {"distances": ()},
         {"distances": (0,)},

@@ -140,6 +140,7 @@ _OWN: Mapping[str, Callable[[Any], Any]] = {
     "resegment_range": _range,
     "resegment_mode": _text,
     "resegment_shape": _flag,
+    "outlier_sigma": _number,
     "convention": _text,
     "distances": _wholes,
     "minimum_dimensions": _whole,

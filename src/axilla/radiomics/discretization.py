@@ -10,7 +10,7 @@ import numpy.typing as npt
 from axilla.errors import InputRefusedError
 from axilla.radiomics.resampling import Region, check_mask
 from axilla.radiomics.settings import RadiomicsSettings
-from axilla.volume import bounding_box
+from axilla.volume import BoolArray, bounding_box
 
 MOST_BINS = 1_000_000
 """Bins from the lowest to the highest value; more come from values that are no Hounsfield units."""
@@ -19,22 +19,18 @@ MOST_BINS = 1_000_000
 def resegment(region: Region, settings: RadiomicsSettings) -> tuple[Region, Region]:
     """The region whose shape is measured, and the region whose gray values are.
 
-    Voxels outside the resegmentation range are left out of the latter. PyRadiomics then also cuts the shape to its box.
+    Voxels outside the resegmentation range, then outliers, are left out of the latter. PyRadiomics then also cuts the shape to
+    its box.
 
     Raises
     ------
     InputRefusedError
         If too few voxels are left.
     """
-    if settings.resegment_range is None:
+    if settings.resegment_range is None and settings.outlier_sigma is None:
         return region, region
-    voxels, low, high = region.voxels, *settings.resegment_range
-    if settings.resegment_mode == "relative":
-        low, high = voxels.max() * low, voxels.max() * high
-    elif settings.resegment_mode == "sigma":
-        low, high = (np.mean(voxels) + np.std(voxels) * end for end in (low, high))
     kept = region.mask.copy()
-    kept[region.mask] = (voxels >= low) & (voxels <= high)
+    kept[region.mask] = _is_kept(region.voxels, settings)
     if np.count_nonzero(kept) <= 1:
         raise InputRefusedError(f"resegmentation leaves {np.count_nonzero(kept)} voxel(s), of which no features can be measured")
     box = bounding_box(kept)
@@ -45,6 +41,22 @@ def resegment(region: Region, settings: RadiomicsSettings) -> tuple[Region, Regi
     if settings.convention == "ibsi":
         return region, left
     return Region(region.values[box], region.mask[box], region.spacing_zyx_mm), left
+
+
+def _is_kept(voxels: npt.NDArray[Any], settings: RadiomicsSettings) -> BoolArray:
+    """Which gray values ``(n,)`` stay: those within the range, and of them those that are no outliers."""
+    is_kept = np.ones(len(voxels), dtype=bool)
+    if settings.resegment_range is not None:
+        low, high = settings.resegment_range
+        if settings.resegment_mode == "relative":
+            low, high = voxels.max() * low, voxels.max() * high
+        elif settings.resegment_mode == "sigma":
+            low, high = (np.mean(voxels) + np.std(voxels) * end for end in (low, high))
+        is_kept = (voxels >= low) & (voxels <= high)
+    if settings.outlier_sigma is not None and is_kept.any():
+        left = voxels[is_kept].astype(np.float64)
+        is_kept &= np.abs(voxels - left.mean()) <= settings.outlier_sigma * left.std()
+    return is_kept
 
 
 def bin_edges(values: npt.NDArray[Any], settings: RadiomicsSettings) -> npt.NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -19,6 +20,9 @@ from axilla.volume import FloatArray, Volume
 
 _DEFAULTS = RadiomicsSettings()
 _COLUMNS = pd.Index(FEATURE_NAMES)
+
+_BATCH = 256
+"""Regions whose features are computed together: enough to share what a call of NumPy costs, 2 MB of sums."""
 
 
 def extract(
@@ -66,16 +70,14 @@ def extract(
         raise UsageError(f"jobs must be at least 1, not {jobs}.")
     segments = segmentation.segments
     work = partial(_summarize_or_refuse, volume, settings)
-    if jobs == 1 or len(segments) < 2:
-        outcomes = [work(segment) for segment in segments]
-    else:
-        with ThreadPoolExecutor(min(jobs, len(segments))) as pool:
-            outcomes = list(pool.map(work, segments))
-    features = np.full((len(segments), len(FEATURE_NAMES)), np.nan)
-    measured = [row for row, outcome in enumerate(outcomes) if isinstance(outcome, Sums)]
-    if measured:
-        features[measured] = features_of([outcome for outcome in outcomes if isinstance(outcome, Sums)])
-    status = [_status(outcome, values) for outcome, values in zip(outcomes, features, strict=True)]
+    features, status = np.full((len(segments), len(FEATURE_NAMES)), np.nan), []
+    with ThreadPoolExecutor(jobs) as pool:
+        each = map if jobs == 1 or len(segments) < 2 else pool.map
+        for start in range(0, len(segments), _BATCH):
+            outcomes = list(each(work, segments[start : start + _BATCH]))
+            rows = features[start : start + _BATCH]
+            rows[:] = _features_of_outcomes(outcomes)
+            status += [_status(outcome, values) for outcome, values in zip(outcomes, rows, strict=True)]
     nodes = {
         "patient_id": [patient_id] * len(segments),
         "node_id": [segment.name or str(segment.label) for segment in segments],
@@ -102,6 +104,15 @@ def _summarize_or_refuse(volume: Volume, settings: RadiomicsSettings, segment: S
         return summarize(sample_region(volume, segment, settings), settings)
     except InputRefusedError as refusal:
         return str(refusal)
+
+
+def _features_of_outcomes(outcomes: Sequence[Sums | str]) -> FloatArray:
+    """One row of features per outcome ``(n, 107)``; NaN where there are no sums."""
+    features = np.full((len(outcomes), len(FEATURE_NAMES)), np.nan)
+    measured = [row for row, outcome in enumerate(outcomes) if isinstance(outcome, Sums)]
+    if measured:
+        features[measured] = features_of([outcome for outcome in outcomes if isinstance(outcome, Sums)])
+    return features
 
 
 def _status(outcome: Sums | str, values: FloatArray) -> tuple[str, str]:

@@ -50,6 +50,10 @@ class RadiomicsSettings:
     resegment_shape: bool = False
     """Whether the shape is that of the voxels left by resegmentation. PyRadiomics and IBSI keep the outlined shape."""
 
+    outlier_sigma: float | None = None
+    """Voxels farther than this many standard deviations from the mean are left out (IBSI 7ACA, which takes 3); mean and deviation
+    are those of the voxels within the range. None: all stay, as in the paper."""
+
     convention: str = "pyradiomics"
     """Whose definitions hold where they differ: pyradiomics (the paper's) or ibsi (grid centered on the CT's, values of integer
     CT rounded, mask by linear interpolation, first bin at the lowest value, axis lengths over N - 1, excess kurtosis)."""
@@ -107,6 +111,8 @@ class RadiomicsSettings:
             raise UsageError(f"bin_count must be a whole number of at least 1, not {self.bin_count}.")
         if self.minimum_size is not None and not (isinstance(self.minimum_size, int) and self.minimum_size >= 0):
             raise UsageError(f"minimum_size must be a whole number, not negative: {self.minimum_size}.")
+        if self.outlier_sigma is not None and not (np.isfinite(self.outlier_sigma) and self.outlier_sigma > 0):
+            raise UsageError(f"outlier_sigma must be a positive number, not {self.outlier_sigma}.")
         if not self.distances or any(d < 1 or int(d) != d for d in self.distances):
             raise UsageError(f"distances must be whole numbers of at least 1, not {self.distances}.")
         if not (np.isfinite(self.gldm_alpha) and self.gldm_alpha >= 0):
