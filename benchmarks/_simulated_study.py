@@ -76,8 +76,11 @@ class Simulated:
         return features, sheet
 
 
-def simulate_study(groups: tuple[Group, ...], seed: int, *, effect: float = 1.0) -> Simulated:
-    """Draw a study; metastatic nodes are moved along each factor by up to `effect` standard deviations."""
+def simulate_study(groups: tuple[Group, ...], seed: int, *, effect: float = 0.6) -> Simulated:
+    """Draw a study; metastatic nodes are moved along each factor by up to `effect` standard deviations.
+
+    At 0.6 the model is right in 87 % of the nodes, as in the paper.
+    """
     rng = np.random.default_rng(seed)
     rows, nodes, is_metastatic = [], [], []
     for name, group, n_nodes in _patients(groups):

@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +22,7 @@ from benchmarks._simulated_study import N_FACTORS, PAPER, SMALL, Simulated, simu
 from axilla.cli import run
 from axilla.evaluate import EvaluateSettings, evaluate
 from axilla.io.models import read_model
-from axilla.io.study import StudyFolder
+from axilla.io.study import SeriesRow, StudyFolder
 from axilla.io.tables import write_features
 from axilla.radiomics import FEATURE_NAMES
 from axilla.table import FeatureTable
@@ -50,7 +54,7 @@ class Made:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     source = tmp_path_factory.mktemp("tables")
-    simulated = simulate_study(SMALL, 5)
+    simulated = simulate_study(SMALL, 5, effect=1.0)
     features, sheet = simulated.write(source)
     with contextlib.redirect_stdout(io.StringIO()) as said:
         assert run(["study", str(features), "--clinical", str(sheet), "-o", str(source / "study"), "--json"]) == 0
@@ -299,21 +303,47 @@ def test_tables_that_do_not_fit_each_other_are_refused(made: Made, tmp_path: Pat
     assert "stands in" in said
 
 
+KILLED = """
+import os, pathlib, signal, sys
+from axilla.cli import run
+
+replace, left = pathlib.Path.replace, int(sys.argv[1])
+
+def dying(self, target):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return replace(self, target)
+
+pathlib.Path.replace = dying
+sys.exit(run(sys.argv[2:]))
+"""
+"""The command, killed when it is about to give a file its name for the n-th time."""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("moment", [3, 7, 20])
+def test_killed_and_called_again_it_ends_with_the_same_bytes(made: Made, tmp_path: Path, moment: int) -> None:
+    """Files: 2 the key and study.toml, 4 sides, 6 features, then the model, results, figures, report."""
+    study = tmp_path / "study"
+    command = ["study", str(made.source / "features.csv"), "--clinical", str(made.source / "clinical.csv"), "-o", str(study)]
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(moment), *command], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (study / "report" / "index.html").exists()
+    assert run(command) == 0
+    assert contents(study) == contents(made.study)
+
+
 def test_a_study_of_cts_is_not_overwritten(made: Made, tmp_path: Path, capsys) -> None:
-    StudyFolder.create(tmp_path / "study")
-    arguments = [
-        str(made.source / "features.csv"),
-        "--clinical",
-        str(made.source / "clinical.csv"),
-        "-o",
-        str(tmp_path / "study"),
-    ]
-    assert run(["study", *arguments]) == 3
+    with StudyFolder.create(tmp_path / "study").database() as database:
+        database.save_catalog([], [SeriesRow("P0001", "1.2", True, "", ("ct.dcm",), 90, "chest")])
+    assert made.study_again(tmp_path) == 3
     assert "made from CTs" in capsys.readouterr().err
 
 
 def test_a_table_by_mirp_makes_a_study(made: Made, tmp_path: Path) -> None:
-    """Names only: MIRP's own columns, filled with the simulated values."""
+    """Names only: MIRP's own columns, filled with simulated values. That they are simulated, the sheet's sidecar says."""
     from axilla.io.mirp import MIRP_NAMES
 
     frame = made.simulated.features.frame
@@ -323,7 +353,7 @@ def test_a_table_by_mirp_makes_a_study(made: Made, tmp_path: Path) -> None:
     arguments = [str(tmp_path / "mirp.csv"), "--clinical", str(made.source / "clinical.csv"), "-o", str(tmp_path / "study")]
     assert run(["study", *arguments]) == 0
     model = read_model(tmp_path / "study/model/model.json")
-    assert not model.provenance.is_synthetic
+    assert model.provenance.is_synthetic
     assert model.provenance.n_nodes == 96
 
 
