@@ -282,7 +282,8 @@ def test_every_fault_of_the_sheet_is_told_at_once(made: Made, tmp_path: Path, ca
         (lambda frame: frame.assign(patient_id="X" + frame["patient_id"]), "None of the 44 patients"),
         (lambda frame: frame.assign(node_id=frame["node_id"].where(frame.index > 0, "odd")), "the side of some nodes but not of"),
         (lambda frame: frame.drop(columns="original_glcm_Idn"), "original_glcm_Idn"),
-        (lambda frame: frame[frame["patient_id"] > "SIM0012"], "at least 10 nodes"),
+        (lambda frame: frame[frame["patient_id"] > "SIM0012"], "None of the 32 patients can be trained on"),
+        (lambda frame: frame[frame["patient_id"] > "SIM0011"], "at least 10 nodes"),
     ],
 )
 def test_tables_that_cannot_be_used_are_refused(made: Made, tmp_path: Path, capsys, change: Callable, said: str) -> None:

@@ -54,7 +54,12 @@ def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measu
     done = [patient for patient in cohort.patients if patient.patient_id not in failed]
     counting = nodes.loc[nodes["counts"] == "", ["patient_id", "node_id"]]
     features = FeatureTable(measured.features.frame.merge(counting, on=["patient_id", "node_id"]))
-    training = features.select([patient.patient_id for patient in done if patient.role == "training"])
+    trained = [patient.patient_id for patient in done if patient.role == "training"]
+    if not trained:
+        raise InputRefusedError(
+            f"None of the {len(done)} patients can be trained on: those are cN+ with some, not all, examined nodes positive."
+        )
+    training = features.select(trained)
     model = train(training, settings.model, is_synthetic=measured.is_synthetic, feature_settings=recorded)
     predictions = predict(model, measured.features, settings.predict, feature_settings=recorded)
     predictions = predictions.merge(nodes[["patient_id", "node_id", "counts"]], on=["patient_id", "node_id"], how="left")
