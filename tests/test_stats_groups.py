@@ -109,3 +109,34 @@ def test_what_cannot_be_tested_does_not_pass_for_normal() -> None:
 def test_refusals(call, said) -> None:
     with pytest.raises(InvalidValueError, match=said):
         call()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (WEIGHTS[:6], WEIGHTS[6:], (1.5530619539426549, 0.2003983862873826, 2.905725521597927)),
+        (SPRAYS[0], SPRAYS[2], (-3.3139274268925449, -4.5464638789100871, -2.0813909748750028)),
+    ],
+)
+def test_hedges_g_is_its_formula_in_r(first, second, expected) -> None:
+    """R: ``s <- sqrt(((n1-1)*var(a)+(n2-1)*var(b))/(n1+n2-2)); g <- (1-3/(4*(n1+n2)-9))*(mean(b)-mean(a))/s;``
+    ``se <- sqrt((n1+n2)/(n1*n2)+g^2/(2*(n1+n2))); g + c(0,-1,1)*qnorm(.975)*se``.
+    """
+    found = stats.hedges_g(first, second)
+    assert (found.estimate, found.low, found.high) == pytest.approx(expected, rel=1e-12)
+
+
+def test_holm_is_r() -> None:
+    """R: ``p.adjust(c(0.01, 0.04, 0.03, 0.005, 0.6, 0.04), method = "holm")``."""
+    assert stats.holm([0.01, 0.04, 0.03, 0.005, 0.6, 0.04]) == pytest.approx([0.05, 0.12, 0.12, 0.03, 0.6, 0.12], abs=1e-15)
+    assert stats.holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+    assert stats.holm([]).size == 0
+
+
+def test_impossible_effects_are_refused() -> None:
+    with pytest.raises(InvalidValueError, match="standardized difference"):
+        stats.hedges_g([1.0, 1.0], [1.0, 1.0])
+    with pytest.raises(InvalidValueError, match="standardized difference"):
+        stats.hedges_g([1.0], [1.0, 2.0])
+    with pytest.raises(InvalidValueError, match="P values"):
+        stats.holm([0.5, 1.5])

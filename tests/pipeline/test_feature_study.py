@@ -109,6 +109,19 @@ def test_it_is_labeled_synthetic_and_says_where_the_features_come_from(made: Mad
     assert [(source["rows"], len(source["sha256"])) for source in described["sources"]] == [(280, 64)]
 
 
+def test_the_groups_are_compared_feature_by_feature(made: Made) -> None:
+    frame = pd.read_csv(made.study / "results/group_differences.csv").set_index("feature")
+    assert frame.groupby("cohort").size().to_dict() == {"training": 107, "validation": 107}
+    training = frame[frame["cohort"] == "training"]
+    assert (training["n_1"] + training["n_2"] == 96).all()
+    assert (training["low"] < training["effect"]).all()
+    assert (training["p_holm"] >= training["p_value"]).all()
+    assert (
+        training.loc["original_shape_LeastAxisLength", "effect"] > 0 > training.loc["original_shape_SurfaceVolumeRatio", "effect"]
+    )
+    assert "Effect size g" in (made.study / "report/index.html").read_text(encoding="utf-8")
+
+
 def test_no_identifier_leaves_the_key(made: Made) -> None:
     key = StudyFolder.open(made.study).read_key()
     for name, content in contents(made.study).items():

@@ -126,6 +126,7 @@ def _write_results(folder: StudyFolder, results: StudyResults) -> None:
     write_table(shared, folder.results / "nodes.csv", "nodes", is_synthetic=synthetic)
     write_table(results.predictions, folder.results / "predictions.csv", "predictions", is_synthetic=synthetic)
     write_table(results.patients, folder.results / "patients.csv", "patients", is_synthetic=synthetic)
+    write_table(results.differences, folder.results / "group_differences.csv", "group differences", is_synthetic=synthetic)
     write_evaluation(results.evaluation, folder.results)
 
 

@@ -1,7 +1,17 @@
 """Statistics on plain numbers and arrays: proportions, comparisons of groups and pairs, ROC areas, bootstrap by patient."""
 
 from axilla.stats.bootstrap import IntArray, bootstrap_auc, bootstrap_ratio, patient_draws
-from axilla.stats.groups import SIGNIFICANCE, Test, are_normal, bartlett, compare_counts, compare_numbers, shapiro_wilk
+from axilla.stats.groups import (
+    SIGNIFICANCE,
+    Test,
+    are_normal,
+    bartlett,
+    compare_counts,
+    compare_numbers,
+    hedges_g,
+    holm,
+    shapiro_wilk,
+)
 from axilla.stats.proportions import (
     LEVEL,
     Interval,
@@ -30,6 +40,8 @@ __all__ = [
     "delong",
     "delong_variance",
     "hanley_mcneil",
+    "hedges_g",
+    "holm",
     "mcnemar_exact",
     "newcombe_auc",
     "newcombe_auc_score",

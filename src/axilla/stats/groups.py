@@ -7,6 +7,7 @@ a fourfold table, else by chi-square.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from scipy import stats as scipy_stats
 
 from axilla.errors import InvalidValueError
+from axilla.stats.proportions import LEVEL, Interval, normal_quantile
 
 SIGNIFICANCE = 0.05
 """Two-sided, as in Qu et al. 2024, for the assumptions too."""
@@ -114,3 +116,40 @@ def compare_counts(counts: npt.ArrayLike) -> Test:
         return Test("Fisher", float(exact.statistic), float(exact.pvalue))
     found = scipy_stats.chi2_contingency(table, correction=False)
     return Test("chi-square", float(found.statistic), float(found.pvalue))
+
+
+def hedges_g(first: npt.ArrayLike, second: npt.ArrayLike, level: float = LEVEL) -> Interval:
+    """Standardized difference of two means, second minus first, corrected for small groups, with its normal interval.
+
+    Hedges LV, J Educ Stat 1981;6:107-128; variance of Hedges LV, Olkin I, Statistical Methods for Meta-Analysis, 1985, chapter 5.
+
+    Raises
+    ------
+    InvalidValueError
+        If a group has fewer than two values, or no group's values differ.
+    """
+    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if min(one.size, two.size) < 2 or np.ptp(one) + np.ptp(two) == 0:
+        raise InvalidValueError("A standardized difference needs two groups of at least two values that differ.")
+    n = one.size + two.size
+    spread = math.sqrt(((one.size - 1) * one.var(ddof=1) + (two.size - 1) * two.var(ddof=1)) / (n - 2))
+    g = (1 - 3 / (4 * n - 9)) * float(two.mean() - one.mean()) / spread
+    half = normal_quantile(level) * math.sqrt(n / (one.size * two.size) + g**2 / (2 * n))
+    return Interval(g, g - half, g + half, "Hedges' g")
+
+
+def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """P values adjusted for being many. Holm S, Scand J Stat 1979;6:65-70.
+
+    Raises
+    ------
+    InvalidValueError
+        If a P value is not in 0..1.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise InvalidValueError("P values lie in 0..1.")
+    order = np.argsort(values, kind="stable")
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(values.size, 0, -1)), 1.0)
+    return adjusted
