@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ class StudyResults:
     """What measured the nodes, where the study was made from feature tables; there are then no pictures."""
     warnings: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def differences(self) -> pd.DataFrame:
         """Group 2 against group 1, feature by feature, in the training and in the validation cohort."""
         parts = []
