@@ -10,12 +10,13 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from axilla.anatomy import find_anatomy
@@ -52,6 +53,9 @@ reported comes from these seeds."""
 IMPLANTS = "implants"
 IMPLANT_SEEDS = "6001-6012"
 """Implants into the real CT named with ``--ct``, six wanted per axilla."""
+
+THIN_SEEDS, THIN_MM = "6021-6028", 1.0
+"""Implants into the same CT with its slices interpolated to this distance: real vessels and muscles as thin slices show them."""
 
 IMPLANT_WEIGHT = 0.5
 """A hypothesis of the real CT counts as half one of the phantom: all implants share one patient's anatomy."""
@@ -173,6 +177,9 @@ def planned(ct: Path | None, rois: Path | None) -> Iterator[tuple[str, Callable[
         known = None if rois is None else read_mask(rois, volume.geometry).segmentation.to_labels().array > 0
         for seed in parse_seeds(IMPLANT_SEEDS):
             yield f"{IMPLANTS} {seed}", partial(_implanted, volume, known, seed)
+        thin, thin_known = _with_thin_slices(volume, known)
+        for seed in parse_seeds(THIN_SEEDS):
+            yield f"{IMPLANTS} thin {seed}", partial(_implanted, thin, thin_known, seed)
 
 
 def _phantom(condition: str, seed: int) -> Case:
@@ -186,12 +193,25 @@ def _implanted(volume: Volume, known: BoolArray | None, seed: int) -> Case:
     return case, None if known is None else known & (case.truth.to_labels().array == 0)
 
 
+def _with_thin_slices(volume: Volume, known: BoolArray | None) -> tuple[Volume, BoolArray | None]:
+    """A CT stored slice by slice, and a mask on it, with slices `THIN_MM` apart."""
+    geometry = volume.geometry
+    ratio = (geometry.spacing_zyx_mm[0] / THIN_MM, 1, 1)
+    array = np.rint(ndimage.zoom(volume.array.astype(np.float32), ratio, order=3, mode="nearest", grid_mode=True)).astype(
+        np.int16
+    )
+    spacing = (*geometry.spacing_xyz_mm[:2], geometry.spacing_zyx_mm[0] * len(volume.array) / len(array))
+    thin = replace(volume, array=array, geometry=replace(geometry, shape_zyx=array.shape, spacing_xyz_mm=spacing), slices=())
+    mask = None if known is None else ndimage.zoom(known, ratio, order=0, mode="nearest", grid_mode=True)
+    return thin, mask
+
+
 def gather(ct: Path | None, rois: Path | None, cache: Path) -> Examples:
     """Examples of all planned cases; each is kept in a file, so that a run can be stopped and gone on with."""
     cache.mkdir(parents=True, exist_ok=True)
     parts = []
-    for name, make in planned(ct, rois):
-        file = cache / f"{name.replace(':', '').replace(',', '').replace(' ', '_')}.npz"
+    for name, make in sorted(planned(ct, rois), key=lambda case: _file_name(case[0])):
+        file = cache / _file_name(name)
         if not file.exists():
             case, ignored = make()
             found = examples(case.volume, case.truth.to_labels().array, ignored)
@@ -204,10 +224,22 @@ def gather(ct: Path | None, rois: Path | None, cache: Path) -> Examples:
     return Examples(*(np.concatenate([getattr(p, key) for p in parts]) for key in ("values", "target", "weight")))
 
 
+def _file_name(case: str) -> str:
+    return f"{case.replace(':', '').replace(',', '').replace(' ', '_')}.npz"
+
+
 def sources(has_ct: bool) -> list[str]:
     """What the model was fitted to, in words."""
     words = [f"{PHANTOM_VERSION} {condition}, seeds {seeds}" for condition, seeds in PLAN.items()]
-    return [*words, f"{IMPLANTS} of {PHANTOM_VERSION} nodes into one real CT, seeds {IMPLANT_SEEDS}"] if has_ct else words
+    return (
+        [
+            *words,
+            f"{IMPLANTS} of {PHANTOM_VERSION} nodes into one real CT, seeds {IMPLANT_SEEDS}",
+            f"the same at {THIN_MM:g} mm, seeds {THIN_SEEDS}",
+        ]
+        if has_ct
+        else words
+    )
 
 
 def main(arguments: Sequence[str]) -> None:

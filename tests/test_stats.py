@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chi2_contingency
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from axilla import stats
@@ -68,6 +69,20 @@ class TestPaper:
     def test_mcnemar_against_clinical_assessment(self):
         assert f"{stats.mcnemar_exact(28, 7):.2e}" == "5.08e-04"
         assert f"{stats.mcnemar_exact(90, 11):.2e}" == "1.42e-16"
+
+    def test_an_unpaired_test_would_say_something_else(self):
+        """Model 111 right and 17 wrong, clinic 90 and 38: Yates' chi-square, which FACTS.md gives to tell the paper's test."""
+        assert f"{chi2_contingency([[111, 17], [90, 38]]).pvalue:.1e}" == "2.3e-03"
+
+    @pytest.mark.parametrize(
+        ("discordant", "difference", "low", "high"),
+        [((83, 28, 7, 10), 21 / 128, 0.0757, 0.2511), ((216, 90, 11, 33), 79 / 350, 0.1740, 0.2768)],
+    )
+    def test_differences_to_the_clinic_are_those_of_the_tables(self, discordant, difference, low, high):
+        """The difference of the printed CCRs (86.72 - 70.31, 87.43 - 64.86), with Newcombe's paired interval."""
+        interval = stats.newcombe_paired(*discordant)
+        assert interval.estimate == pytest.approx(difference, abs=1e-15)
+        assert (round(interval.low, 4), round(interval.high, 4)) == (low, high)
 
 
 class TestProportions:
@@ -208,6 +223,20 @@ class TestRoc:
         """Hanley and McNeil, Radiology 1982;143:29-36: 51 abnormal, 58 normal images, area 0.893, standard error 0.032."""
         interval = stats.hanley_mcneil(0.893, 51, 58)
         assert round((interval.high - interval.low) / (2 * stats.normal_quantile()), 3) in (0.032, 0.033)
+
+    @pytest.mark.parametrize(
+        ("case", "low", "high"),
+        [
+            ((0.893, 51, 58), 0.82927847065498361, 0.95672152934501642),
+            ((368 / 912 + 836 / 1882, 456, 941), 0.82386207766225616, 0.87157204430578827),
+        ],
+    )
+    def test_hanley_mcneil_is_its_formula_in_r(self, case, low, high):
+        """R 4.2.2, a area, n1 abnormal, n0 normal: ``q1 <- a/(2-a); q2 <- 2*a^2/(1+a);``
+        ``v <- (a*(1-a) + (n1-1)*(q1-a^2) + (n0-1)*(q2-a^2))/(n1*n0); a + c(-1,1)*qnorm(.975)*sqrt(v)``.
+        """
+        interval = stats.hanley_mcneil(*case)
+        assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-12)
 
     def test_newcombe_equals_hanley_mcneil_for_equal_classes(self):
         a, b = stats.hanley_mcneil(0.8, 40, 40), stats.newcombe_auc(0.8, 40, 40)

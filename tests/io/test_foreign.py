@@ -94,6 +94,12 @@ def test_rows_measured_differently_are_refused(tmp_path: Path) -> None:
         read_features(written(frame, tmp_path / "t.csv"))
 
 
+def test_decimal_commas_are_refused(tmp_path: Path) -> None:
+    path = written(pyradiomics(2, ID=["a", "b"]), tmp_path / "t.csv", sep=";", decimal=",")
+    with pytest.raises(InputRefusedError, match="decimal comma"):
+        read_features(path)
+
+
 def test_a_column_side_is_kept(tmp_path: Path) -> None:
     source = read_feature_source(
         written(pyradiomics(2, ID=["a", "b"], node_id=["x", "y"], Side=["L", "right"]), tmp_path / "t.csv")

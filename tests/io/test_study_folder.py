@@ -11,7 +11,8 @@ import pytest
 
 from axilla.cohort import Patient
 from axilla.errors import InputRefusedError
-from axilla.io.study import JournalRow, SeriesRow, StudyFolder, read_clinical_sheet
+from axilla.io.clinical import read_clinical_sheet
+from axilla.io.study import JournalRow, SeriesRow, StudyFolder
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,25 @@ def test_every_faulty_row_is_named_at_once(tmp_path: Path) -> None:
     assert "5 faulty row(s)" in said
     for row in (2, 3, 4, 5, 7):
         assert f"row {row}:" in said
+
+
+def test_every_fault_of_a_row_is_told(tmp_path: Path) -> None:
+    header = "patient_id,operated_side,clinical_n,nodes_examined,nodes_positive,invasive,bilateral,ct_days_before_surgery\n"
+    (tmp_path / "clinical.csv").write_text(header + ",up,cNx,3,4,perhaps,0,soon\nA2,L,cN0,3,,Yes,NO,-4\nA3,L,cN0,3,0,Yes,NO,4\n")
+    with pytest.raises(InputRefusedError) as refusal:
+        read_clinical_sheet(tmp_path / "clinical.csv")
+    first, second = str(refusal.value).split(" | ")
+    for column in ("patient_id", "operated_side", "clinical_n", "4 positive", "invasive", "bilateral", "ct_days_before_surgery"):
+        assert column in first
+    assert second == "row 3: nodes_examined and nodes_positive belong together; one is missing"
+
+
+def test_yes_and_no_are_read_in_any_case(tmp_path: Path) -> None:
+    (tmp_path / "clinical.csv").write_text(
+        "patient_id,operated_side,clinical_n,nodes_examined,nodes_positive,invasive\nA,l,CN0,,,Yes\n"
+    )
+    patient = read_clinical_sheet(tmp_path / "clinical.csv")["A"]
+    assert (patient.facts["invasive"], patient.clinical, patient.operated_side) == ("yes", "cN0", "L")
 
 
 @pytest.mark.parametrize(

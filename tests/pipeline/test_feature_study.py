@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks._simulated_study import SMALL, Simulated, simulate_study
+from benchmarks._simulated_study import N_FACTORS, PAPER, SMALL, Simulated, simulate_study
 
 from axilla.cli import run
 from axilla.evaluate import EvaluateSettings, evaluate
 from axilla.io.models import read_model
-from axilla.io.study import StudyFolder
+from axilla.io.study import SeriesRow, StudyFolder
 from axilla.io.tables import write_features
 from axilla.radiomics import FEATURE_NAMES
 from axilla.table import FeatureTable
@@ -50,7 +54,7 @@ class Made:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     source = tmp_path_factory.mktemp("tables")
-    simulated = simulate_study(SMALL, 5)
+    simulated = simulate_study(SMALL, 5, effect=1.0)
     features, sheet = simulated.write(source)
     with contextlib.redirect_stdout(io.StringIO()) as said:
         assert run(["study", str(features), "--clinical", str(sheet), "-o", str(source / "study"), "--json"]) == 0
@@ -103,6 +107,19 @@ def test_it_is_labeled_synthetic_and_says_where_the_features_come_from(made: Mad
     described = json.loads((made.study / "features.parquet.json").read_text())
     assert described["is_synthetic"]
     assert [(source["rows"], len(source["sha256"])) for source in described["sources"]] == [(280, 64)]
+
+
+def test_the_groups_are_compared_feature_by_feature(made: Made) -> None:
+    frame = pd.read_csv(made.study / "results/group_differences.csv").set_index("feature")
+    assert frame.groupby("cohort").size().to_dict() == {"training": 107, "validation": 107}
+    training = frame[frame["cohort"] == "training"]
+    assert (training["n_1"] + training["n_2"] == 96).all()
+    assert (training["low"] < training["effect"]).all()
+    assert (training["p_holm"] >= training["p_value"]).all()
+    assert (
+        training.loc["original_shape_LeastAxisLength", "effect"] > 0 > training.loc["original_shape_SurfaceVolumeRatio", "effect"]
+    )
+    assert "Effect size g" in (made.study / "report/index.html").read_text(encoding="utf-8")
 
 
 def test_no_identifier_leaves_the_key(made: Made) -> None:
@@ -278,7 +295,8 @@ def test_every_fault_of_the_sheet_is_told_at_once(made: Made, tmp_path: Path, ca
         (lambda frame: frame.assign(patient_id="X" + frame["patient_id"]), "None of the 44 patients"),
         (lambda frame: frame.assign(node_id=frame["node_id"].where(frame.index > 0, "odd")), "the side of some nodes but not of"),
         (lambda frame: frame.drop(columns="original_glcm_Idn"), "original_glcm_Idn"),
-        (lambda frame: frame[frame["patient_id"] > "SIM0012"], "at least 10 nodes"),
+        (lambda frame: frame[frame["patient_id"] > "SIM0012"], "None of the 32 patients can be trained on"),
+        (lambda frame: frame[frame["patient_id"] > "SIM0011"], "at least 10 nodes"),
     ],
 )
 def test_tables_that_cannot_be_used_are_refused(made: Made, tmp_path: Path, capsys, change: Callable, said: str) -> None:
@@ -299,21 +317,47 @@ def test_tables_that_do_not_fit_each_other_are_refused(made: Made, tmp_path: Pat
     assert "stands in" in said
 
 
+KILLED = """
+import os, pathlib, signal, sys
+from axilla.cli import run
+
+replace, left = pathlib.Path.replace, int(sys.argv[1])
+
+def dying(self, target):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return replace(self, target)
+
+pathlib.Path.replace = dying
+sys.exit(run(sys.argv[2:]))
+"""
+"""The command, killed when it is about to give a file its name for the n-th time."""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("moment", [3, 7, 20])
+def test_killed_and_called_again_it_ends_with_the_same_bytes(made: Made, tmp_path: Path, moment: int) -> None:
+    """Files: 2 the key and study.toml, 4 sides, 6 features, then the model, results, figures, report."""
+    study = tmp_path / "study"
+    command = ["study", str(made.source / "features.csv"), "--clinical", str(made.source / "clinical.csv"), "-o", str(study)]
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(moment), *command], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (study / "report" / "index.html").exists()
+    assert run(command) == 0
+    assert contents(study) == contents(made.study)
+
+
 def test_a_study_of_cts_is_not_overwritten(made: Made, tmp_path: Path, capsys) -> None:
-    StudyFolder.create(tmp_path / "study")
-    arguments = [
-        str(made.source / "features.csv"),
-        "--clinical",
-        str(made.source / "clinical.csv"),
-        "-o",
-        str(tmp_path / "study"),
-    ]
-    assert run(["study", *arguments]) == 3
+    with StudyFolder.create(tmp_path / "study").database() as database:
+        database.save_catalog([], [SeriesRow("P0001", "1.2", True, "", ("ct.dcm",), 90, "chest")])
+    assert made.study_again(tmp_path) == 3
     assert "made from CTs" in capsys.readouterr().err
 
 
 def test_a_table_by_mirp_makes_a_study(made: Made, tmp_path: Path) -> None:
-    """Names only: MIRP's own columns, filled with the simulated values."""
+    """Names only: MIRP's own columns, filled with simulated values. That they are simulated, the sheet's sidecar says."""
     from axilla.io.mirp import MIRP_NAMES
 
     frame = made.simulated.features.frame
@@ -323,5 +367,20 @@ def test_a_table_by_mirp_makes_a_study(made: Made, tmp_path: Path) -> None:
     arguments = [str(tmp_path / "mirp.csv"), "--clinical", str(made.source / "clinical.csv"), "-o", str(tmp_path / "study")]
     assert run(["study", *arguments]) == 0
     model = read_model(tmp_path / "study/model/model.json")
-    assert not model.provenance.is_synthetic
+    assert model.provenance.is_synthetic
     assert model.provenance.n_nodes == 96
+
+
+def test_the_papers_numbers_of_patients_and_nodes_come_out(tmp_path: Path) -> None:
+    """Qu et al. 2024: 1737 / 190 = 9.14, 941 / 123 = 7.65 and 456 / 37 = 12.32 nodes a patient; cN0 128, cN+ 350."""
+    table, clinical = simulate_study(PAPER, 20240723).write(tmp_path)
+    assert run(["study", str(table), "--clinical", str(clinical), "-o", str(tmp_path / "study")]) == 0
+    flow = pd.read_csv(tmp_path / "study/figures/flow.csv").query("step == 'cohort'").set_index("item")
+    assert flow["patients"].to_dict() == {"training": 190, "validation": 160, "cN0": 128}
+    assert flow["nodes"].to_dict() == {"training": 1737, "validation": 1397, "cN0": 1024}
+    assert '<td class="n">9.14</td>' in (tmp_path / "study/report/index.html").read_text(encoding="utf-8")
+    nodes = pd.read_csv(tmp_path / "study/results/evaluated_nodes.csv").groupby("status")
+    assert (nodes.size() / nodes["patient_id"].nunique()).round(2).to_dict() == {"benign": 7.65, "metastatic": 12.32}
+    results = json.loads((tmp_path / "study/results/results.json").read_text())
+    assert [results["patient_level"][name]["n"] for name in ("cN0", "cN+", "cN+ without training patients")] == [128, 350, 160]
+    assert len(read_model(tmp_path / "study/model/model.json").feature_names) == N_FACTORS

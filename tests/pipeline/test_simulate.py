@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from axilla.errors import InputRefusedError
-from axilla.io.study import read_clinical_sheet
+from axilla.io.clinical import read_clinical_sheet
 from axilla.phantom import CohortSettings, PhantomSettings
 from axilla.pipeline.simulate import simulate
 

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 from axilla._version import __version__
 from axilla.cohort import Patient
-from axilla.errors import CannotWriteError, InputRefusedError, InvalidValueError, StudyBusyError, UsageError
+from axilla.errors import CannotWriteError, InputRefusedError, StudyBusyError, UsageError
 from axilla.io.files import check_can_write, replacing, write_text
 from axilla.io.tables import read_sheet
 
@@ -393,69 +393,6 @@ class StudyDatabase:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
-
-
-SIDE_WORDS = {"l": "L", "left": "L", "r": "R", "right": "R"}
-_BOTH_SIDES = {"b", "both", "bilateral", "l+r", "r+l"}
-
-
-def read_clinical_sheet(path: Path) -> dict[str, Patient]:
-    """Patients by hospital identifier, as the clinical sheet has them (their `patient_id` is the hospital identifier).
-
-    Required columns: ``patient_id, operated_side`` (L, R, both or empty), ``clinical_n`` (cN0 or cN+), ``nodes_examined`` and
-    ``nodes_positive``. Every other column is kept as a fact under its own name; eligibility columns are those of
-    ``cohort.PAPER_CRITERIA``.
-    A bilateral operated side sets the fact ``bilateral`` to ``yes``.
-
-    Raises
-    ------
-    InputRefusedError
-        Naming *every* faulty row at once.
-    """
-    rows = read_sheet(path)
-    required = ("patient_id", "operated_side", "clinical_n", "nodes_examined", "nodes_positive")
-    missing = [name for name in required if rows and name not in rows[0]]
-    if missing or not rows:
-        raise InputRefusedError(f"{path.name} lacks {'the column(s) ' + ', '.join(missing) if missing else 'any patient row'}.")
-    patients: dict[str, Patient] = {}
-    faults = []
-    for number, row in enumerate(rows, start=2):
-        try:
-            patient = _sheet_patient(row)
-            if patient.patient_id in patients:
-                raise InvalidValueError("this patient_id stands in an earlier row already")
-            patients[patient.patient_id] = patient
-        except (InvalidValueError, ValueError) as error:
-            faults.append(f"row {number}: {str(error).removeprefix(row['patient_id'] + ': ')}")
-    if faults:
-        raise InputRefusedError(f"{path.name} has {len(faults)} faulty row(s). " + " | ".join(faults))
-    return patients
-
-
-def _sheet_patient(row: Mapping[str, str]) -> Patient:
-    facts = {name: value for name, value in row.items() if name not in ("patient_id", "operated_side")}
-    side_word = row["operated_side"].lower()
-    if side_word in _BOTH_SIDES:
-        facts["bilateral"] = "yes"
-    elif side_word and side_word not in SIDE_WORDS:
-        raise InvalidValueError(f"operated_side is L, R, both or empty, not {row['operated_side']!r}")
-    return Patient(
-        patient_id=row["patient_id"],
-        clinical={"cn0": "cN0", "cn+": "cN+"}.get(row["clinical_n"].lower(), row["clinical_n"]),
-        operated_side=SIDE_WORDS.get(side_word, ""),
-        nodes_examined=_count(row, "nodes_examined"),
-        nodes_positive=_count(row, "nodes_positive"),
-        facts=facts,
-    )
-
-
-def _count(row: Mapping[str, str], column: str) -> int | None:
-    text = row[column]
-    if not text:
-        return None
-    if not text.isascii() or not text.isdigit():
-        raise InvalidValueError(f"{column} is a whole number or empty, not {text!r}")
-    return int(text)
 
 
 def _as_type_of(default: Any, value: Any, where: str) -> Any:

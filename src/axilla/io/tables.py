@@ -214,6 +214,7 @@ def read_feature_source(path: Path) -> FeatureSource:
         raise InputRefusedError(f"There is no feature table at {path}.")
     frame = _read_parquet(path) if path.suffix.lower() == ".parquet" else read_table(path)
     try:
+        _refuse_decimal_commas(frame)
         if {*ID_COLUMNS, *STATUS_COLUMNS} <= set(frame.columns):
             found = sidecar(path)
             read = Foreign(frame, f"axilla {found.get('axilla', '')}".strip(), found.get("settings") or {})
@@ -226,6 +227,15 @@ def read_feature_source(path: Path) -> FeatureSource:
     sides = as_text(read.frame["side"]) if "side" in read.frame else ()
     keys = zip(table.frame["patient_id"], table.frame["node_id"], strict=True)
     return FeatureSource(table, read.tool, dict(zip(keys, sides, strict=False)), read.settings, is_synthetic_table(path))
+
+
+def _refuse_decimal_commas(frame: pd.DataFrame) -> None:
+    for name in frame.columns:
+        column = frame[name]
+        if _is_text(str(name)) or pd.api.types.is_numeric_dtype(column):
+            continue
+        if column.astype(str).str.fullmatch(r"[-+]?\d+,\d+([eE][-+]?\d+)?").any():
+            raise InputRefusedError(f"numbers are written with a decimal comma (column {name}); save the table with points.")
 
 
 def _read_foreign(frame: pd.DataFrame, path: Path) -> Foreign:

@@ -18,7 +18,7 @@ class LocateSettings:
     segment: SegmentSettings = field(default_factory=SegmentSettings)
     """How soft tissue is cut into lumps."""
 
-    min_score: float = 0.3
+    min_score: float = 0.35
     """Candidates at or above this detection score become nodes: about one false node per axilla on phantom-1 seeds the model was
     not fitted to (docs/locate.md); above it, small nodes are lost faster than stubs of vessels."""
 

@@ -54,7 +54,12 @@ def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measu
     done = [patient for patient in cohort.patients if patient.patient_id not in failed]
     counting = nodes.loc[nodes["counts"] == "", ["patient_id", "node_id"]]
     features = FeatureTable(measured.features.frame.merge(counting, on=["patient_id", "node_id"]))
-    training = features.select([patient.patient_id for patient in done if patient.role == "training"])
+    trained = [patient.patient_id for patient in done if patient.role == "training"]
+    if not trained:
+        raise InputRefusedError(
+            f"None of the {len(done)} patients can be trained on: those are cN+ with some, not all, examined nodes positive."
+        )
+    training = features.select(trained)
     model = train(training, settings.model, is_synthetic=measured.is_synthetic, feature_settings=recorded)
     predictions = predict(model, measured.features, settings.predict, feature_settings=recorded)
     predictions = predictions.merge(nodes[["patient_id", "node_id", "counts"]], on=["patient_id", "node_id"], how="left")
@@ -121,6 +126,7 @@ def _write_results(folder: StudyFolder, results: StudyResults) -> None:
     write_table(shared, folder.results / "nodes.csv", "nodes", is_synthetic=synthetic)
     write_table(results.predictions, folder.results / "predictions.csv", "predictions", is_synthetic=synthetic)
     write_table(results.patients, folder.results / "patients.csv", "patients", is_synthetic=synthetic)
+    write_table(results.differences, folder.results / "group_differences.csv", "group differences", is_synthetic=synthetic)
     write_evaluation(results.evaluation, folder.results)
 
 

@@ -18,8 +18,9 @@ import pandas as pd
 
 from axilla.cohort import Patient, screen
 from axilla.errors import InputRefusedError
-from axilla.io.files import check_can_write
-from axilla.io.study import SIDE_WORDS, StudyDecisions, StudyFolder, read_clinical_sheet
+from axilla.io.clinical import SIDE_WORDS, read_clinical_sheet
+from axilla.io.files import check_can_write, remove_leftovers
+from axilla.io.study import StudyDecisions, StudyFolder
 from axilla.io.tables import (
     FeatureSource,
     is_synthetic_table,
@@ -82,8 +83,7 @@ def study_from_features(paths: Sequence[Path], clinical: Path, root: Path, *, pr
     """
     check_can_write(root, folder=True)
     existing = StudyFolder(root)
-    if existing.database_path.is_file() and not existing.is_of_tables:
-        raise InputRefusedError(f"{root} holds a study made from CTs; give another folder for one from feature tables.")
+    _check_not_of_cts(existing)
     sheet = read_clinical_sheet(clinical)
     progress("read tables", 0, len(paths))
     tables = _join(paths, [_read(path, place, len(paths), progress) for place, path in enumerate(paths, start=1)])
@@ -91,13 +91,15 @@ def study_from_features(paths: Sequence[Path], clinical: Path, root: Path, *, pr
     ids = [*sheet, *tables.patient_ids]
     key = pseudonyms(kept_pseudonyms(existing.read_key(), ids), ids)
     patients = [dataclasses.replace(sheet.get(name, Patient(name)), patient_id=key[name]) for name in dict.fromkeys(ids)]
-    tables = dataclasses.replace(tables, features=_renamed(tables.features, key))
+    is_synthetic = tables.is_synthetic or is_synthetic_table(clinical)
+    tables = dataclasses.replace(tables, features=_renamed(tables.features, key), is_synthetic=is_synthetic)
     decisions = existing.decisions() if existing.decisions_path.is_file() else StudyDecisions(root.resolve().name)
     progress("train, predict, evaluate", 0, 1)
     results = _learn(decisions, patients, tables)
     progress("train, predict, evaluate", 1, 1)
     folder = StudyFolder.create(root)
     with folder.writing():
+        remove_leftovers(root)
         folder.write_key({pseudonym: name for name, pseudonym in key.items()})
         with folder.database() as database:
             database.save_catalog(patients, ())
@@ -220,6 +222,15 @@ def _common_settings(found: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str
                     f"{name} was measured with {key} = {plain}, another table with {common[key]}; measure all nodes alike."
                 )
     return common
+
+
+def _check_not_of_cts(folder: StudyFolder) -> None:
+    if not folder.database_path.is_file():
+        return
+    with folder.database() as database:
+        series = database.series()
+    if series:
+        raise InputRefusedError(f"{folder.root} holds a study made from CTs; give another folder for one from feature tables.")
 
 
 def _check_known(in_tables: Sequence[str], sheet: Mapping[str, Patient], sheet_name: str) -> None:

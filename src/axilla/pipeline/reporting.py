@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ from axilla.io.files import write_bytes, write_text
 from axilla.io.study import StudyFolder
 from axilla.model import Model, model_to_dict
 from axilla.pipeline._baseline import baseline_table
+from axilla.pipeline._differences import group_differences
 from axilla.pipeline._versions import versions
 from axilla.pipeline.pictures import read_pictures
 from axilla.pipeline.settings import StudySettings, plain_settings
@@ -63,6 +65,15 @@ class StudyResults:
     """What measured the nodes, where the study was made from feature tables; there are then no pictures."""
     warnings: tuple[str, ...] = ()
 
+    @cached_property
+    def differences(self) -> pd.DataFrame:
+        """Group 2 against group 1, feature by feature, in the training and in the validation cohort."""
+        parts = []
+        for role in ("training", "validation"):
+            members = [patient.patient_id for patient in self.finished if patient.role == role]
+            parts.append(group_differences(role, self.features.select(members), self.predictions))
+        return pd.concat(parts, ignore_index=True)
+
     @property
     def finished(self) -> tuple[Patient, ...]:
         """Included patients whose CT was finished."""
@@ -84,7 +95,7 @@ def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
         cohorts=_cohort_frame(results),
         baseline=baseline_table(results.cohort),
         figures=figures,
-        characterization=group_profile(results.model.group_means),
+        characterization=_profile(results),
         model=model_to_dict(results.model),
         settings=_settings(results),
         versions=versions(),
@@ -94,6 +105,12 @@ def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
         tools=results.tools,
     )
     write_text(folder.report_path, render_study(report))
+
+
+def _profile(results: StudyResults) -> pd.DataFrame:
+    """The groups' mean z-scores and effect sizes in the training cohort, feature by feature."""
+    training = results.differences.query("cohort == 'training'")
+    return group_profile(results.model.group_means).merge(training.drop(columns="cohort"), on="feature", how="left")
 
 
 def _settings(results: StudyResults) -> dict[str, Mapping[str, object]]:
@@ -167,12 +184,14 @@ def _cohort_frame(results: StudyResults) -> pd.DataFrame:
     for name in (*ROLES, "cN+"):
         members = {patient.patient_id for patient in results.cohort.members(name)}
         nodes = counted[counted["patient_id"].isin(members)]
+        finished = len(members - set(results.failed))
         rows.append(
             {
                 "cohort": name,
                 "patients": len(members),
-                "finished": len(members - set(results.failed)),
+                "finished": finished,
                 "nodes that count": len(nodes),
+                "nodes per patient": round(len(nodes) / finished, 2) if finished else None,
                 "not evaluable": int(nodes["group"].isna().sum()),
                 "group 1": int((nodes["group"] == 1).sum()),
                 "group 2": int((nodes["group"] == 2).sum()),

@@ -133,7 +133,7 @@ def _hospital_id(plan: PatientPlan) -> str:
 
 
 def _clinical_frame(plans: Sequence[PatientPlan]) -> pd.DataFrame:
-    """The clinical sheet as ``io.study.read_clinical_sheet`` reads it."""
+    """The clinical sheet as ``io.clinical.read_clinical_sheet`` reads it."""
     rows = []
     for plan in plans:
         patient = plan.patient

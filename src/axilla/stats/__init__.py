@@ -1,6 +1,17 @@
-"""Statistics on plain numbers and arrays: proportions, paired comparisons, ROC areas, bootstrap by patient."""
+"""Statistics on plain numbers and arrays: proportions, comparisons of groups and pairs, ROC areas, bootstrap by patient."""
 
 from axilla.stats.bootstrap import IntArray, bootstrap_auc, bootstrap_ratio, patient_draws
+from axilla.stats.groups import (
+    SIGNIFICANCE,
+    Test,
+    are_normal,
+    bartlett,
+    compare_counts,
+    compare_numbers,
+    hedges_g,
+    holm,
+    shapiro_wilk,
+)
 from axilla.stats.proportions import (
     LEVEL,
     Interval,
@@ -14,15 +25,23 @@ from axilla.stats.roc import FloatArray, auc, delong, delong_variance, hanley_mc
 
 __all__ = [
     "LEVEL",
+    "SIGNIFICANCE",
     "FloatArray",
     "IntArray",
     "Interval",
+    "Test",
+    "are_normal",
     "auc",
+    "bartlett",
     "bootstrap_auc",
     "bootstrap_ratio",
+    "compare_counts",
+    "compare_numbers",
     "delong",
     "delong_variance",
     "hanley_mcneil",
+    "hedges_g",
+    "holm",
     "mcnemar_exact",
     "newcombe_auc",
     "newcombe_auc_score",
@@ -30,5 +49,6 @@ __all__ = [
     "newcombe_paired",
     "normal_quantile",
     "patient_draws",
+    "shapiro_wilk",
     "wilson",
 ]
