@@ -121,6 +121,12 @@ def test_every_faulty_row_is_named_at_once(tmp_path: Path) -> None:
         assert f"row {row}:" in said
 
 
+def test_rows_are_numbered_as_a_spreadsheet_does(tmp_path: Path) -> None:
+    (tmp_path / "clinical.csv").write_text(SHEET + "A1;L;cN0;3;0;\n\n;;;;;\nA2;up;cN0;3;0;\n")
+    with pytest.raises(InputRefusedError, match="row 5: operated_side"):
+        read_clinical_sheet(tmp_path / "clinical.csv")
+
+
 def test_every_fault_of_a_row_is_told(tmp_path: Path) -> None:
     header = "patient_id,operated_side,clinical_n,nodes_examined,nodes_positive,invasive,bilateral,ct_days_before_surgery\n"
     (tmp_path / "clinical.csv").write_text(header + ",up,cNx,3,4,perhaps,0,soon\nA2,L,cN0,3,,Yes,NO,-4\nA3,L,cN0,3,0,Yes,NO,4\n")

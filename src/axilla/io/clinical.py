@@ -7,7 +7,7 @@ from pathlib import Path
 
 from axilla.cohort import CLINICAL_ASSESSMENTS, Patient
 from axilla.errors import InputRefusedError
-from axilla.io.tables import read_sheet
+from axilla.io.tables import read_numbered_sheet
 
 REQUIRED = ("patient_id", "operated_side", "clinical_n", "nodes_examined", "nodes_positive")
 YES_OR_NO = ("invasive", "ct_contrast", "bilateral", "neoadjuvant", "distant_metastasis", "other_malignancy")
@@ -32,12 +32,12 @@ def read_clinical_sheet(path: Path) -> dict[str, Patient]:
     InputRefusedError
         Naming *every* fault of every row at once.
     """
-    rows = read_sheet(path)
-    missing = [name for name in REQUIRED if rows and name not in rows[0]]
+    rows = read_numbered_sheet(path)
+    missing = [name for name in REQUIRED if rows and name not in rows[0][1]]
     if missing or not rows:
         raise InputRefusedError(f"{path.name} lacks {'the column(s) ' + ', '.join(missing) if missing else 'any patient row'}.")
     faulty, seen = [], set()
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         faults = _faults(row)
         if row["patient_id"] in seen:
             faults.append("this patient_id stands in an earlier row already")
@@ -46,7 +46,7 @@ def read_clinical_sheet(path: Path) -> dict[str, Patient]:
             faulty.append(f"row {number}: {'; '.join(faults)}")
     if faulty:
         raise InputRefusedError(f"{path.name} has {len(faulty)} faulty row(s). " + " | ".join(faulty))
-    return {row["patient_id"]: _patient(row) for row in rows}
+    return {row["patient_id"]: _patient(row) for _, row in rows}
 
 
 def _faults(row: Mapping[str, str]) -> list[str]:

@@ -112,19 +112,31 @@ def read_sheet(path: Path) -> list[dict[str, str]]:
     InputRefusedError
         If the file is missing or empty, a column name is missing or repeated, or a row is longer than the header.
     """
+    return [row for _, row in read_numbered_sheet(path)]
+
+
+def read_numbered_sheet(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """As :func:`read_sheet`, with the number a spreadsheet gives each row: the header is 1, empty rows count.
+
+    Raises
+    ------
+    InputRefusedError
+        As :func:`read_sheet`.
+    """
     text = _read_text(path)
     lines = csv.reader(io.StringIO(text), delimiter=_delimiter(text), strict=True)
     try:
-        rows = [row for row in lines if any(cell.strip() for cell in row)]
+        rows = [(number, row) for number, row in enumerate(lines, start=1) if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise InputRefusedError(f"{path.name}, line {lines.line_num}: {error}; is a quotation mark left open?") from error
-    header = [name.strip().lower() for name in rows[0]]
+    header = [name.strip().lower() for name in rows[0][1]]
     if len(set(header)) != len(header) or "" in header:
         raise InputRefusedError(f"{path.name}: every column needs a name of its own; the header is {', '.join(header)}.")
-    for number, row in enumerate(rows[1:], start=2):
+    for number, row in rows[1:]:
         if len(row) > len(header):
             raise InputRefusedError(f"{path.name}, row {number}: {len(row)} cells under {len(header)} column names.")
-    return [dict(zip(header, [cell.strip() for cell in row] + [""] * len(header), strict=False)) for row in rows[1:]]
+    padding = [""] * len(header)
+    return [(number, dict(zip(header, [cell.strip() for cell in row] + padding, strict=False))) for number, row in rows[1:]]
 
 
 def nodes_frame(nodes: Sequence[Node]) -> pd.DataFrame:
