@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from tests.cli import mask_writers
 
 from axilla.io.dicom import write_ct
 from axilla.io.images import write_image
@@ -18,15 +17,8 @@ from axilla.volume import Acquisition, Geometry, Labels, Volume
 
 @pytest.fixture(scope="session")
 def writers() -> ModuleType:
-    """The module ``mask_writers``, by path."""
-    path = Path(__file__).with_name("mask_writers.py")
-    spec = importlib.util.spec_from_file_location("axilla_test_mask_writers", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    """How masks are written in every format."""
+    return mask_writers
 
 
 @dataclass(frozen=True)

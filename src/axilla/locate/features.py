@@ -79,7 +79,6 @@ def measurements(
     total = surface.sum(axis=1) + np.array([n.area for n in neighbors])
     facing = surface / np.maximum(total, 1e-9)[:, None]
     low, median, high = (_quantile(histograms, q) for q in (0.1, 0.5, 0.9))
-    pieces_high = high_density(part.histograms)
     step = crop.muscle_hu - crop.fat_hu
     half = min(crop.spacing[1:]) / 2
     necks = np.array([[max(0.0, depth - half) for depth, _ in (*h.passages, (0, 0), (0, 0))][:2] for h in items])
@@ -117,20 +116,30 @@ def measurements(
         "neck_gain": np.array([h.formed for h in items]) - necks[:, 0] / own_room,
         "behind": np.array([h.passages[0][1] if h.passages else 0.0 for h in items]) / radius,
         "wall_neck": np.array([part.wall_neck_mm[list(h.pieces)].max() for h in items]) / radius,
-        "opposition": np.array([n.opposition(facing[i]) for i, n in enumerate(neighbors)]),
         "n_neighbors": np.array([sum(depth >= _WIDE * h.radius_mm for depth, _ in h.passages) for h in items]),
-        "contact": np.array([n.largest[0] for n in neighbors]) / np.maximum(total, 1e-9),
-        "second_contact": np.array([n.largest[1] for n in neighbors]) / np.maximum(total, 1e-9),
         "density": (high - crop.fat_hu) / step,
         "median_density": (median - crop.fat_hu) / step,
         "low_density": (low - crop.fat_hu) / step,
         "spread": (high - low) / step,
         "enhancement": enhancement(high, radius, crop),
-        "step_to_neighbor": np.array([high[i] - n.density(pieces_high, high[i]) for i, n in enumerate(neighbors)]) / step,
         "slice_mm": np.full(len(items), crop.native_slice_mm),
         "blood": np.full(len(items), (crop.blood_hu - crop.fat_hu) / step if crop.is_enhanced else 1.0),
     }
+    columns |= _around(neighbors, total, facing, high, high_density(part.histograms), step)
     return np.column_stack([columns[name] for name in NAMES])
+
+
+def _around(
+    neighbors: Sequence[_Neighbors], total: FloatArray, facing: FloatArray, high: FloatArray, pieces_high: FloatArray, step: float
+) -> dict[str, FloatArray]:
+    """What the pieces around each hypothesis tell; densities `high` and `pieces_high` in HU, `total` surface in mm2."""
+    contact = np.array([n.largest for n in neighbors]) / np.maximum(total, 1e-9)[:, None]
+    return {
+        "opposition": np.array([n.opposition(row) for n, row in zip(neighbors, facing, strict=True)]),
+        "contact": contact[:, 0],
+        "second_contact": contact[:, 1],
+        "step_to_neighbor": np.array([own - n.density(pieces_high, own) for n, own in zip(neighbors, high, strict=True)]) / step,
+    }
 
 
 def enhancement(peak_hu: FloatArray, radius_mm: FloatArray, crop: SideCrop) -> FloatArray:
