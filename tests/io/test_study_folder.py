@@ -12,7 +12,8 @@ import pytest
 from axilla.cohort import Patient
 from axilla.errors import InputRefusedError
 from axilla.io.clinical import read_clinical_sheet
-from axilla.io.study import JournalRow, SeriesRow, StudyFolder
+from axilla.io.database import JournalRow, SeriesRow
+from axilla.io.study import StudyFolder
 
 
 @dataclass(frozen=True)

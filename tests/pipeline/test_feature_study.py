@@ -21,8 +21,9 @@ from benchmarks._simulated_study import N_FACTORS, PAPER, SMALL, Simulated, simu
 
 from axilla.cli import run
 from axilla.evaluate import EvaluateSettings, evaluate
+from axilla.io.database import SeriesRow
 from axilla.io.models import read_model
-from axilla.io.study import SeriesRow, StudyFolder
+from axilla.io.study import StudyFolder
 from axilla.io.tables import write_features
 from axilla.radiomics import FEATURE_NAMES
 from axilla.table import FeatureTable

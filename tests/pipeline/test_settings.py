@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from axilla.errors import InputRefusedError
-from axilla.io.study import StudyDecisions
+from axilla.io.decisions import StudyDecisions
 from axilla.pipeline.settings import SETTINGS, StudySettings, plain_settings
 
 

@@ -16,10 +16,10 @@ from axilla.atlas import Atlas, build_atlas
 from axilla.errors import AxillaError, CannotWriteError, InputRefusedError
 from axilla.figures import SMALL, node_picture
 from axilla.io.atlas import write_atlas
+from axilla.io.database import SeriesRow
 from axilla.io.dicom import read_series, scan
 from axilla.io.files import remove_leftovers, write_json
 from axilla.io.images import write_labels
-from axilla.io.study import SeriesRow
 from axilla.io.tables import nodes_frame, write_features, write_table
 from axilla.locate import describe, locate, warnings_about
 from axilla.node import Node, Segmentation

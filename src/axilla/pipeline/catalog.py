@@ -13,9 +13,10 @@ from pathlib import Path
 from axilla.cohort import Patient
 from axilla.errors import InputRefusedError
 from axilla.io.clinical import read_clinical_sheet
+from axilla.io.database import SeriesRow
 from axilla.io.dicom import Catalog, Series, SeriesInfo, choose_series, scan
 from axilla.io.dicom.choose import refusal_reason
-from axilla.io.study import SeriesRow, StudyFolder
+from axilla.io.study import StudyFolder
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
 from axilla.pipeline._pseudonyms import pseudonyms

@@ -19,8 +19,9 @@ import pandas as pd
 from axilla.cohort import Patient, screen
 from axilla.errors import InputRefusedError
 from axilla.io.clinical import SIDE_WORDS, read_clinical_sheet
+from axilla.io.decisions import StudyDecisions
 from axilla.io.files import check_can_write, remove_leftovers
-from axilla.io.study import StudyDecisions, StudyFolder
+from axilla.io.study import StudyFolder
 from axilla.io.tables import (
     FeatureSource,
     is_synthetic_table,

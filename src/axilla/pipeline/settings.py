@@ -10,7 +10,7 @@ from typing import Any
 from axilla.anatomy import AnatomySettings, PectoralSettings, SkeletonSettings, VesselSettings
 from axilla.atlas import AtlasSettings
 from axilla.errors import InvalidValueError
-from axilla.io.study import StudyDecisions
+from axilla.io.decisions import StudyDecisions
 from axilla.locate import LocateSettings
 from axilla.model import ModelSettings, PatientRule, PredictSettings
 from axilla.radiomics import RadiomicsSettings

@@ -18,7 +18,8 @@ import pandas as pd
 from axilla._version import __version__
 from axilla.cohort import Cohort, Patient, screen
 from axilla.errors import InputRefusedError
-from axilla.io.study import JournalRow, SeriesRow, StudyFolder
+from axilla.io.database import JournalRow, SeriesRow
+from axilla.io.study import StudyFolder
 from axilla.io.tables import is_synthetic_table, read_features, read_nodes
 from axilla.pipeline._learning import OTHER_SIDE, Measured, check_something_done, learn, write_study
 from axilla.pipeline._outcome import Outcome

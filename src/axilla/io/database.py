@@ -1,0 +1,154 @@
+"""``study.db`` (SQLite): a study's patients, its series and why each was or was not chosen, and the journal of its runs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from axilla._version import __version__
+from axilla.cohort import Patient
+from axilla.errors import InputRefusedError
+
+SCHEMA = 1
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS patients (
+  patient_id TEXT PRIMARY KEY, clinical TEXT NOT NULL, operated_side TEXT NOT NULL,
+  nodes_examined INTEGER, nodes_positive INTEGER, facts TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS series (
+  patient_id TEXT NOT NULL, series_uid TEXT NOT NULL, chosen INTEGER NOT NULL, reason TEXT NOT NULL, files TEXT NOT NULL,
+  n_slices INTEGER NOT NULL, description TEXT NOT NULL, PRIMARY KEY (patient_id, series_uid)
+);
+CREATE TABLE IF NOT EXISTS journal (
+  stage TEXT NOT NULL, patient_id TEXT NOT NULL, fingerprint TEXT NOT NULL, state TEXT NOT NULL, message TEXT NOT NULL,
+  finished_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (stage, patient_id)
+);
+"""
+
+
+@dataclass(frozen=True)
+class SeriesRow:
+    """One cataloged series: `series_uid` as the user names it, `reason` why it was not chosen, `files` or archives it lies in."""
+
+    patient_id: str
+    series_uid: str
+    is_chosen: bool
+    reason: str
+    files: tuple[str, ...]
+    n_slices: int
+    description: str
+
+    def fingerprint(self) -> str:
+        """Hash of the files' paths, sizes and times of change.
+
+        Raises
+        ------
+        InputRefusedError
+            If a file is no longer there.
+        """
+        parts = []
+        for name in self.files:
+            try:
+                state = Path(name).stat()
+            except OSError as error:
+                raise InputRefusedError(
+                    f"{len(self.files)} file(s) of this CT were cataloged, but one is gone or unreadable now; "
+                    "bring the folder or disc back, or import it anew."
+                ) from error
+            parts.append((name, state.st_size, state.st_mtime_ns))
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class JournalRow:
+    """What became of a stage for a patient (empty patient: the whole study)."""
+
+    stage: str
+    patient_id: str
+    fingerprint: str
+    state: str
+    message: str
+
+
+class StudyDatabase:
+    """Reads and writes ``study.db``. Each method is one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def prepare(self) -> None:
+        """Make the tables, check the schema number, and ask for durable writes."""
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.executescript(_TABLES)
+        self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (str(SCHEMA),))
+        self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('axilla', ?)", (__version__,))
+        found = self._connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()[0]
+        if found != str(SCHEMA):
+            raise InputRefusedError(f"study.db has schema {found}; this axilla reads schema {SCHEMA}.")
+
+    def save_catalog(self, patients: Sequence[Patient], series: Sequence[SeriesRow]) -> None:
+        """Replace the catalog: all patients and series, or nothing."""
+        rows = [
+            (
+                p.patient_id,
+                p.clinical,
+                p.operated_side,
+                p.nodes_examined,
+                p.nodes_positive,
+                json.dumps(dict(p.facts), ensure_ascii=False),
+            )
+            for p in patients
+        ]
+        with self._transaction():
+            self._connection.execute("DELETE FROM patients")
+            self._connection.execute("DELETE FROM series")
+            self._connection.executemany("INSERT INTO patients VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._connection.executemany(
+                "INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (s.patient_id, s.series_uid, int(s.is_chosen), s.reason, json.dumps(s.files), s.n_slices, s.description)
+                    for s in series
+                ],
+            )
+
+    def patients(self) -> tuple[Patient, ...]:
+        """All patients, by pseudonym."""
+        rows = self._connection.execute("SELECT * FROM patients ORDER BY patient_id").fetchall()
+        return tuple(Patient(r[0], r[1], r[2], r[3], r[4], json.loads(r[5])) for r in rows)
+
+    def series(self) -> tuple[SeriesRow, ...]:
+        """All cataloged series."""
+        rows = self._connection.execute("SELECT * FROM series ORDER BY patient_id, series_uid").fetchall()
+        return tuple(SeriesRow(r[0], r[1], bool(r[2]), r[3], tuple(json.loads(r[4])), r[5], r[6]) for r in rows)
+
+    def record(self, row: JournalRow) -> None:
+        """Write or replace the outcome of a stage for a patient."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO journal (stage, patient_id, fingerprint, state, message) VALUES (?, ?, ?, ?, ?)",
+                dataclasses.astuple(row),
+            )
+
+    def journal(self) -> tuple[JournalRow, ...]:
+        """All outcomes."""
+        query = "SELECT stage, patient_id, fingerprint, state, message FROM journal ORDER BY stage, patient_id"
+        return tuple(JournalRow(*row) for row in self._connection.execute(query).fetchall())
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
