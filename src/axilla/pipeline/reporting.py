@@ -28,13 +28,14 @@ from axilla.figures import (
 from axilla.io.atlas import read_atlas
 from axilla.io.files import write_bytes, write_text
 from axilla.io.study import StudyFolder
+from axilla.io.tables import write_table
 from axilla.model import Model, model_to_dict
 from axilla.pipeline._baseline import baseline_table
 from axilla.pipeline._differences import group_differences
 from axilla.pipeline._versions import versions
 from axilla.pipeline.pictures import read_pictures
 from axilla.pipeline.settings import StudySettings, plain_settings
-from axilla.report import PatientEntry, StudyReport, render_study
+from axilla.report import PatientEntry, StudyReport, render_study, study_tables
 from axilla.table import FeatureTable
 
 OVERVIEW = "overview"
@@ -81,14 +82,23 @@ class StudyResults:
 
 
 def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
-    """``figures/`` (SVG, and beside each the numbers it shows) and ``report/index.html``."""
+    """``figures/`` (SVG, and beside each the numbers it shows), ``results/tables/`` and ``report/index.html``."""
     figures = _figures(results) if results.tools else {**_figures(results), OVERVIEW: _overview(folder, results)}
     for drawing in figures.values():
         write_bytes(folder.figures / drawing.file_name, drawing.data)
         write_text(folder.figures / f"{drawing.name}.csv", drawing.numbers_csv())
     shown = () if results.tools else results.finished
     pictures = {patient.patient_id: read_pictures(folder.patient(patient.patient_id) / "pictures") for patient in shown}
-    report = StudyReport(
+    report = _study_report(results, figures, pictures)
+    for table in study_tables(report).values():
+        write_table(table.frame, folder.results / "tables" / f"{table.name}.csv", table.title, is_synthetic=results.is_synthetic)
+    write_text(folder.report_path, render_study(report))
+
+
+def _study_report(
+    results: StudyResults, figures: Mapping[str, Drawing], pictures: Mapping[str, Sequence[Drawing]]
+) -> StudyReport:
+    return StudyReport(
         title=results.title,
         results=results.evaluation.to_dict(),
         patients=tuple(_entries(results, pictures)),
@@ -96,6 +106,7 @@ def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
         baseline=baseline_table(results.cohort),
         figures=figures,
         characterization=_profile(results),
+        n_indeterminate=_indeterminate(results),
         model=model_to_dict(results.model),
         settings=_settings(results),
         versions=versions(),
@@ -104,7 +115,12 @@ def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
         warnings=(*results.warnings, *results.model.warnings),
         tools=results.tools,
     )
-    write_text(folder.report_path, render_study(report))
+
+
+def _indeterminate(results: StudyResults) -> int:
+    """Nodes that count and are called indeterminate."""
+    counted = results.predictions.merge(results.nodes[["patient_id", "node_id", "counts"]], on=["patient_id", "node_id"])
+    return int(counted.loc[counted["counts"] == "", "warnings"].str.contains("indeterminate", regex=False).sum())
 
 
 def _profile(results: StudyResults) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from axilla.cohort import PAPER_CRITERIA, Criterion
 from axilla.errors import InvalidValueError
 from axilla.figures.drawing import Drawing
 from axilla.node import Node
@@ -159,6 +160,10 @@ class StudyReport:
         ones are named in the report as missing.
     characterization : DataFrame or None
         From :func:`axilla.figures.group_profile`.
+    criteria : tuple of Criterion
+        Eligibility criteria in force.
+    n_indeterminate : int or None
+        Evaluable nodes that count and lie near the middle between the groups; None where not counted.
     model : mapping or None
         ``model_to_dict``.
     settings : mapping of str to mapping
@@ -179,6 +184,8 @@ class StudyReport:
     baseline: pd.DataFrame | None = None
     figures: Mapping[str, Drawing] = field(default_factory=dict)
     characterization: pd.DataFrame | None = None
+    criteria: tuple[Criterion, ...] = PAPER_CRITERIA
+    n_indeterminate: int | None = None
     model: Mapping[str, Any] | None = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
