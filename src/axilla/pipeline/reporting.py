@@ -29,7 +29,7 @@ from axilla.io.atlas import read_atlas
 from axilla.io.files import write_bytes, write_text
 from axilla.io.study import StudyFolder
 from axilla.io.tables import write_table
-from axilla.model import Model, model_to_dict
+from axilla.model import CALLS, Model, model_to_dict
 from axilla.pipeline._baseline import baseline_table
 from axilla.pipeline._differences import group_differences
 from axilla.pipeline._versions import versions
@@ -75,6 +75,12 @@ class StudyResults:
             parts.append(group_differences(role, self.features.select(members), self.predictions))
         return pd.concat(parts, ignore_index=True)
 
+    @cached_property
+    def counted(self) -> pd.DataFrame:
+        """Predictions of the nodes that count."""
+        keys = ["patient_id", "node_id"]
+        return self.predictions.merge(self.nodes.loc[self.nodes["counts"] == "", keys], on=keys)
+
     @property
     def finished(self) -> tuple[Patient, ...]:
         """Included patients whose CT was finished."""
@@ -119,8 +125,7 @@ def _study_report(
 
 def _indeterminate(results: StudyResults) -> int:
     """Nodes that count and are called indeterminate."""
-    counted = results.predictions.merge(results.nodes[["patient_id", "node_id", "counts"]], on=["patient_id", "node_id"])
-    return int(counted.loc[counted["counts"] == "", "warnings"].str.contains("indeterminate", regex=False).sum())
+    return int(results.counted["warnings"].str.contains("indeterminate", regex=False).sum())
 
 
 def _profile(results: StudyResults) -> pd.DataFrame:
@@ -174,7 +179,8 @@ def _flow(results: StudyResults) -> FlowCounts:
     flows = []
     for role in ROLES:
         members = [patient for patient in results.finished if patient.role == role]
-        rows = calls.loc[[patient.patient_id for patient in members]]
+        names = [patient.patient_id for patient in members]
+        rows, nodes = calls.loc[names], results.counted[results.counted["patient_id"].isin(names)]
         flows.append(
             CohortFlow(
                 name=role,
@@ -183,6 +189,8 @@ def _flow(results: StudyResults) -> FlowCounts:
                 nodes=int(rows["n_nodes"].sum()),
                 nodes_not_evaluable=int(rows["n_not_evaluable"].sum()),
                 statuses=dict(Counter(patient.node_status if role != "cN0" else patient.status for patient in members)),
+                groups={f"group {number}": int((nodes["group"] == number).sum()) for number in (1, 2)},
+                calls={call: int((rows["call"] == call).sum()) for call in CALLS},
             )
         )
     return FlowCounts(
@@ -195,11 +203,9 @@ def _flow(results: StudyResults) -> FlowCounts:
 
 def _cohort_frame(results: StudyResults) -> pd.DataFrame:
     rows = []
-    groups = results.predictions.merge(results.nodes[["patient_id", "node_id", "counts"]], on=["patient_id", "node_id"])
-    counted = groups[groups["counts"] == ""]
     for name in (*ROLES, "cN+"):
         members = {patient.patient_id for patient in results.cohort.members(name)}
-        nodes = counted[counted["patient_id"].isin(members)]
+        nodes = results.counted[results.counted["patient_id"].isin(members)]
         finished = len(members - set(results.failed))
         rows.append(
             {
