@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ from axilla.figures.drawing import (
     new_figure,
     styled,
 )
-from axilla.stats import SIGNIFICANCE
+from axilla.stats import LEVEL, SIGNIFICANCE
 
 CLASS_NAMES = {
     "shape": "Shape",
@@ -47,7 +48,9 @@ PAGES: Mapping[str, tuple[str, ...]] = {
 
 NEEDED = ("cohort", "feature", "feature_class", "mean_1", "mean_2", "effect", "low", "high", "p_holm")
 
-_ROW_IN = 0.132
+DIRECTIONS = "\u2190 higher in group 1 \u00b7 higher in group 2 \u2192"
+
+_ROW_IN = 0.122
 """Between two features: on paper, lines of 7 points stand clear of each other."""
 
 _OFFSET = 0.2
@@ -62,7 +65,7 @@ def feature_class(name: str) -> str:
     return next((word for word in CLASS_NAMES if f"_{word}_" in name), "other")
 
 
-def characterization(differences: pd.DataFrame) -> dict[str, Drawing]:
+def characterization(differences: pd.DataFrame, level: float = LEVEL) -> dict[str, Drawing]:
     """Standardized means of both groups and effect sizes with their intervals, feature by feature, sorted within each class.
 
     Parameters
@@ -70,6 +73,8 @@ def characterization(differences: pd.DataFrame) -> dict[str, Drawing]:
     differences : DataFrame
         Columns :data:`NEEDED`, others are kept in the numbers; one row per cohort (training first, at most two are drawn) and
         feature. NaN where there is nothing to show.
+    level : float
+        Confidence level of the intervals.
 
     Returns
     -------
@@ -89,7 +94,7 @@ def characterization(differences: pd.DataFrame) -> dict[str, Drawing]:
     shown = _sorted(differences[differences["cohort"].isin(cohorts)], cohorts)
     limits = _limits(shown, ["mean_1", "mean_2"]), _limits(shown, ["effect"], ["low", "high"])
     pages = {name: shown[shown["feature_class"].isin(classes)] for name, classes in PAGES.items()}
-    return {name: _page(name, rows, cohorts, limits) for name, rows in pages.items() if len(rows)}
+    return {name: _page(name, rows, cohorts, limits, level) for name, rows in pages.items() if len(rows)}
 
 
 def _sorted(frame: pd.DataFrame, cohorts: Sequence[str]) -> pd.DataFrame:
@@ -111,8 +116,10 @@ def _limits(frame: pd.DataFrame, marks: list[str], ends: Sequence[str] = ()) -> 
     return low - room, high + room
 
 
-def _page(name: str, frame: pd.DataFrame, cohorts: Sequence[str], limits: tuple[tuple[float, float], ...]) -> Drawing:
-    parts = {key: part for key, part in frame.groupby("feature_class", sort=False)}
+def _page(
+    name: str, frame: pd.DataFrame, cohorts: Sequence[str], limits: tuple[tuple[float, float], ...], level: float
+) -> Drawing:
+    parts = {key: frame[frame["feature_class"] == key] for key in dict.fromkeys(frame["feature_class"])}
     n_features = [part["feature"].nunique() for part in parts.values()]
     with styled():
         figure = new_figure(PAGE_WIDTH_IN, 1.45 + _ROW_IN * sum(n_features) + 0.27 * len(parts))
@@ -123,7 +130,7 @@ def _page(name: str, frame: pd.DataFrame, cohorts: Sequence[str], limits: tuple[
         for axes in grid[:-1].ravel():
             axes.tick_params(axis="x", length=0)
         grid[-1][0].set_xlabel("Mean, in SD of the training nodes", fontsize=8)
-        grid[-1][1].set_xlabel("Hedges' g, 95 % interval\n\u2190 higher in group 1 \u00b7 higher in group 2 \u2192", fontsize=8)
+        grid[-1][1].set_xlabel(f"Hedges' g, {100 * level:g} % interval\n{DIRECTIONS}", fontsize=8)
         _legend(figure, cohorts)
         return finish(figure, name, _alt(parts, cohorts), frame)
 
@@ -159,7 +166,9 @@ def _draw_means(axes: Axes, rows: pd.DataFrame, place: np.ndarray, *, is_first: 
     for group, marker in ((1, "o"), (2, "^")):
         color = GROUP_COLORS[group]
         face = color if is_first else "white"
-        axes.scatter(rows[f"mean_{group}"], place, s=11, marker=marker, facecolors=face, edgecolors=color, linewidths=0.7, zorder=2)
+        axes.scatter(
+            rows[f"mean_{group}"], place, s=11, marker=marker, facecolors=face, edgecolors=color, linewidths=0.7, zorder=2
+        )
 
 
 def _draw_effects(axes: Axes, rows: pd.DataFrame, place: np.ndarray, *, is_first: bool) -> None:
@@ -168,9 +177,7 @@ def _draw_effects(axes: Axes, rows: pd.DataFrame, place: np.ndarray, *, is_first
     differs = (rows["p_holm"] < SIGNIFICANCE).to_numpy()
     axes.scatter(rows["effect"][differs], place[differs], s=11, marker=marker, color=color, linewidths=0, zorder=3)
     other = rows["effect"][~differs]
-    axes.scatter(
-        other, place[~differs], s=11, marker=marker, facecolors="white", edgecolors=color, linewidths=0.8, zorder=3
-    )
+    axes.scatter(other, place[~differs], s=11, marker=marker, facecolors="white", edgecolors=color, linewidths=0.8, zorder=3)
 
 
 _EFFECT_STYLE = ((INK, "o"), (PURPLE, "s"))
@@ -189,8 +196,9 @@ def _legend(figure: Figure, cohorts: Sequence[str]) -> None:
         color, marker = _EFFECT_STYLE[number]
         effects.append(_mark(marker, color, color, f"{cohort}, P < {SIGNIFICANCE:g} after Holm"))
         effects.append(_mark(marker, color, "white", f"{cohort}, P at least {SIGNIFICANCE:g}"))
-    for place, handles in (("outside upper left", groups), ("outside upper right", effects)):
-        figure.legend(handles=handles, loc=place, ncols=2, fontsize=7, handletextpad=0.2, columnspacing=1.0)
+    style: Any = {"ncols": 2, "fontsize": 7, "handletextpad": 0.2, "columnspacing": 1.0}
+    figure.legend(handles=groups, loc="outside upper left", **style)
+    figure.legend(handles=effects, loc="outside upper right", **style)
 
 
 def _mark(marker: str, color: str, face: str, label: str) -> Line2D:

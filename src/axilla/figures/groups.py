@@ -141,9 +141,11 @@ def _scatter(axes: Axes, frame: pd.DataFrame, centers: FloatArray) -> None:
     size = 14 if len(frame) < MANY_NODES else 6
     for group, marker in ((1, "o"), (2, "^")):
         part, color = frame[frame["group"] == group], GROUP_COLORS[group]
-        axes.scatter(part["pc1"], part["pc2"], s=size, marker=marker, color=color, alpha=0.55, linewidths=0, label=GROUP_NAMES[group])
+        axes.scatter(
+            part["pc1"], part["pc2"], s=size, marker=marker, color=color, alpha=0.55, linewidths=0, label=GROUP_NAMES[group]
+        )
     for center, color in zip(centers, GROUP_COLORS.values(), strict=True):
-        axes.scatter(*center, s=75, marker="X", color=color, edgecolors="white", linewidths=1.2, zorder=3)
+        axes.scatter(center[0], center[1], s=75, marker="X", color=color, edgecolors="white", linewidths=1.2, zorder=3)
     axes.scatter([], [], s=50, marker="X", color=INK, label="Centers of the groups")
     axes.axhline(0, color=PALE, linewidth=0.8, zorder=0)
     axes.axvline(0, color=PALE, linewidth=0.8, zorder=0)

@@ -1,4 +1,4 @@
-"""How the features of group 1 and group 2 differ: means, medians, effect sizes, tests, and how much of a class differs (Figure 4).
+"""How the features of group 1 and group 2 differ: medians, effect sizes, tests, and how much of a class differs (Figure 4).
 
 The groups were made from these very features, so that the P values describe how far apart the groups are and prove nothing.
 """
@@ -91,7 +91,9 @@ def _summary(part: pd.DataFrame) -> dict[str, object]:
     compared = part[part["effect"].notna()]
     differ = compared.loc[compared["p_holm"] < stats.SIGNIFICANCE, "effect"]
     size = compared["effect"].abs()
-    largest = compared.loc[size.idxmax()] if len(compared) else pd.Series({"feature": "", "effect": np.nan})
+    largest: dict[Any, Any] = {"feature": "", "effect": np.nan}
+    if len(compared):
+        largest = compared.to_dict("records")[int(size.to_numpy().argmax())]
     return {
         "features": len(part),
         "compared": len(compared),
@@ -120,9 +122,9 @@ def _compared(table: FeatureTable, group: stats.IntArray, settings: EvaluateSett
     fewest = min(len(np.unique(codes[group[is_in_group] == number])) for number in (1, 2))
     if fewest >= settings.few_patients:
         draws = stats.patient_draws(np.zeros(len(patients)), settings.n_resamples, np.random.default_rng(settings.seed))
-        by_patient = stats.bootstrap_hedges_g(values[is_in_group], group[is_in_group] == 2, codes, draws)
+        by_patient = stats.bootstrap_hedges_g(values[is_in_group], group[is_in_group] == 2, codes, draws, settings.level)
     rows = [
-        _row(name, values[group == 1, i], values[group == 2, i], by_patient[:, i], settings.n_resamples)
+        _row(name, values[group == 1, i], values[group == 2, i], by_patient[:, i], settings)
         for i, name in enumerate(table.feature_names)
     ]
     frame = pd.DataFrame(rows).assign(p_holm=np.nan)
@@ -132,11 +134,17 @@ def _compared(table: FeatureTable, group: stats.IntArray, settings: EvaluateSett
 
 
 def _row(
-    name: str, first: stats.FloatArray, second: stats.FloatArray, by_patient: stats.FloatArray, n_resamples: int
+    name: str, first: stats.FloatArray, second: stats.FloatArray, by_patient: stats.FloatArray, settings: EvaluateSettings
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {"feature": name, "n_1": len(first), "n_2": len(second), **_quartiles(1, first), **_quartiles(2, second)}
+    row: dict[str, Any] = {
+        "feature": name,
+        "n_1": len(first),
+        "n_2": len(second),
+        **_quartiles(1, first),
+        **_quartiles(2, second),
+    }
     try:
-        effect, test = stats.hedges_g(first, second), stats.compare_numbers(first, second)
+        effect, test = stats.hedges_g(first, second, settings.level), stats.compare_numbers(first, second)
     except InvalidValueError as error:
         nothing = dict.fromkeys(("effect", "low", "high", "low_nodes", "high_nodes", "p_value"), np.nan)
         return {**row, **nothing, "method": "", "test": "", "reason": str(error)}
@@ -144,7 +152,7 @@ def _row(
     if np.isnan(by_patient).any():
         drawn = {"low": effect.low, "high": effect.high, "method": f"{effect.method}, normal, nodes taken as independent"}
     else:
-        method = f"{effect.method}, bootstrap by patient, {n_resamples} resamples, percentile"
+        method = f"{effect.method}, bootstrap by patient, {settings.n_resamples} resamples, percentile"
         drawn = {"low": by_patient[0], "high": by_patient[1], "method": method}
     return {**row, "effect": effect.estimate, **drawn, **nodes, "test": test.method, "p_value": test.p_value, "reason": ""}
 

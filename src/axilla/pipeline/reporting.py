@@ -69,7 +69,7 @@ class StudyResults:
     @cached_property
     def differences(self) -> pd.DataFrame:
         """Group 2 against group 1, feature by feature, in the training and in the validation cohort."""
-        return group_differences({role: self.counted(role) for role in COMPARED_ROLES}, self.predictions)
+        return group_differences({role: self.counted(role) for role in COMPARED_ROLES}, self.predictions, self.settings.evaluate)
 
     def counted(self, role: str) -> FeatureTable:
         """Features of the nodes that count, of a role's finished patients."""
@@ -125,7 +125,7 @@ def _figures(results: StudyResults) -> dict[str, Drawing]:
     return {
         "flow": flow_diagram(_flow(results)),
         "clusters": cluster_plot([group for group in groups if len(group.groups)], results.model.centers),
-        **characterization(results.differences),
+        **characterization(results.differences, results.settings.evaluate.level),
         "node_level": node_level(evaluation["node_level"], results.evaluation.nodes),
         "patient_level": patient_level({k: v for k, v in evaluation["patient_level"].items() if k != "all"}),
     }

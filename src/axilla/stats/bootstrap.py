@@ -137,9 +137,7 @@ def bootstrap_hedges_g(
     table, second, index = np.asarray(values, dtype=np.float64), np.asarray(is_second, dtype=bool), np.asarray(patient)
     spread = table.std(axis=0)
     table = (table - table.mean(axis=0)) / np.where(spread > 0, spread, 1.0)  # sums of squares of small numbers lose no digits
-    n, mean, squares = zip(
-        *(_drawn_moments(table[chosen], index[chosen], draws) for chosen in (~second, second)), strict=True
-    )
+    n, mean, squares = zip(*(_drawn_moments(table[chosen], index[chosen], draws) for chosen in (~second, second)), strict=True)
     cases = n[0] + n[1]
     with np.errstate(divide="ignore", invalid="ignore"):
         pooled = np.sqrt((squares[0] + squares[1]) / (cases - 2))
@@ -156,9 +154,10 @@ def _drawn_moments(table: FloatArray, index: IntArray, draws: IntArray) -> tuple
     """Of each resample: cases ``(n_resamples, 1)``, means and sums of squared deviations ``(n_resamples, m)``."""
     by_patient = np.zeros((draws.shape[1], 1 + 2 * table.shape[1]))
     np.add.at(by_patient, index, np.hstack([np.ones((len(table), 1)), table, table**2]))
-    n, total, squares = np.split(draws @ by_patient, [1, 1 + table.shape[1]], axis=1)
+    n, total, squares = np.split(draws.astype(np.float64) @ by_patient, [1, 1 + table.shape[1]], axis=1)
     mean = total / np.maximum(n, 1)
-    return n, mean, np.maximum(squares - n * mean**2, 0.0)
+    deviations: FloatArray = np.maximum(squares - n * mean**2, 0.0)
+    return n, mean, deviations
 
 
 def _ordered_pairs(truth: npt.NDArray[np.bool_], values: FloatArray, index: IntArray, n_patients: int) -> FloatArray:
