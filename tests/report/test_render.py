@@ -220,6 +220,9 @@ def test_a_negligible_difference_gets_no_direction(make_differences):
     sentence = groups_in_words(make_differences(training=(0.1, 0.05, 0.15)))[0]
     assert sentence.startswith("In Flatness the groups hardly differ")
     assert "rounder" not in sentence
+    doubtful = groups_in_words(make_differences(training=(0.4, -0.1, 0.9)))[0]
+    assert doubtful.startswith("Nodes of Group 2 may be rounder")
+    assert "its interval includes no difference" in doubtful
     assert groups_in_words(None) == []
 
 

@@ -78,8 +78,9 @@ def _sentence(meaning: Meaning, row: dict[Any, Any], others: list[tuple[str, dic
     if abs(effect) < NEGLIGIBLE:
         return f"In {name} the groups hardly differ ({numbers}: {size_in_words(effect)})."
     like, direction = (meaning.higher, "higher") if effect > 0 else (meaning.lower, "lower")
+    are, doubt = ("may be", ", its interval includes no difference") if _includes_none(row) else ("are", "")
     checks = "".join(f"; {_agreement(cohort, other, effect)}" for cohort, other in others)
-    return f"Nodes of Group 2 are {like}: {name} is {direction} ({numbers}: {size_in_words(effect)}){checks}."
+    return f"Nodes of Group 2 {are} {like}: {name} is {direction} ({numbers}: {size_in_words(effect)}{doubt}){checks}."
 
 
 def size_in_words(effect: float) -> str:
@@ -92,11 +93,15 @@ def _agreement(cohort: str, row: dict[Any, Any], effect: float) -> str:
     number = f"g = {_signed(found)}, {_signed(row['low'])} to {_signed(row['high'])}"
     if found * effect < 0 and abs(found) >= NEGLIGIBLE:
         return f"the {cohort} cohort contradicts this ({number})"
-    if float(row["low"]) <= 0 <= float(row["high"]):
+    if _includes_none(row):
         return f"the {cohort} cohort does not confirm this ({number}: its interval includes no difference)"
     if found * effect < 0:
         return f"the {cohort} cohort shows a negligible difference the other way ({number})"
     return f"the {cohort} cohort agrees ({number}: {size_in_words(found)})"
+
+
+def _includes_none(row: dict[Any, Any]) -> bool:
+    return float(row["low"]) <= 0 <= float(row["high"])
 
 
 def _signed(value: Any) -> str:

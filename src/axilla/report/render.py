@@ -44,7 +44,7 @@ RATE_NAMES = {
     "fnr": "False negative rate",
 }
 
-N_LARGEST = 12
+N_LARGEST = 10
 """Features listed as those that differ most; all stand in ``results/group_differences.csv``."""
 
 THICK_SLICE_MM = 1.5
