@@ -20,7 +20,6 @@ from axilla.figures import (
     characterization,
     cluster_plot,
     flow_diagram,
-    group_profile,
     node_level,
     overview,
     patient_level,
@@ -31,7 +30,7 @@ from axilla.io.study import StudyFolder
 from axilla.io.tables import write_table
 from axilla.model import CALLS, Model, model_to_dict
 from axilla.pipeline._baseline import baseline_table
-from axilla.pipeline._differences import group_differences
+from axilla.pipeline._differences import class_summary, group_differences
 from axilla.pipeline._versions import versions
 from axilla.pipeline.pictures import read_pictures
 from axilla.pipeline.settings import StudySettings, plain_settings
@@ -40,6 +39,8 @@ from axilla.table import FeatureTable
 
 OVERVIEW = "overview"
 ROLES = ("training", "validation", "cN0")
+COMPARED_ROLES = ("training", "validation")
+"""Cohorts in which the groups are compared feature by feature."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,14 @@ class StudyResults:
     @cached_property
     def differences(self) -> pd.DataFrame:
         """Group 2 against group 1, feature by feature, in the training and in the validation cohort."""
-        parts = []
-        for role in ("training", "validation"):
-            members = [patient.patient_id for patient in self.finished if patient.role == role]
-            parts.append(group_differences(role, self.features.select(members), self.predictions))
-        return pd.concat(parts, ignore_index=True)
+        return group_differences({role: self.counted(role) for role in COMPARED_ROLES}, self.predictions, self.settings.evaluate)
+
+    def counted(self, role: str) -> FeatureTable:
+        """Features of the nodes that count, of a role's finished patients."""
+        return self.features.select([patient.patient_id for patient in self.finished if patient.role == role])
 
     @cached_property
-    def counted(self) -> pd.DataFrame:
+    def counted_predictions(self) -> pd.DataFrame:
         """Predictions of the nodes that count."""
         keys = ["patient_id", "node_id"]
         return self.predictions.merge(self.nodes.loc[self.nodes["counts"] == "", keys], on=keys)
@@ -111,8 +112,9 @@ def _study_report(
         cohorts=_cohort_frame(results),
         baseline=baseline_table(results.cohort),
         figures=figures,
-        characterization=_profile(results),
         n_indeterminate=_indeterminate(results),
+        differences=results.differences,
+        class_summary=class_summary(results.differences),
         model=model_to_dict(results.model),
         settings=_settings(results),
         versions=versions(),
@@ -125,13 +127,7 @@ def _study_report(
 
 def _indeterminate(results: StudyResults) -> int:
     """Nodes that count and are called indeterminate."""
-    return int(results.counted["warnings"].str.contains("indeterminate", regex=False).sum())
-
-
-def _profile(results: StudyResults) -> pd.DataFrame:
-    """The groups' mean z-scores and effect sizes in the training cohort, feature by feature."""
-    training = results.differences.query("cohort == 'training'")
-    return group_profile(results.model.group_means).merge(training.drop(columns="cohort"), on="feature", how="left")
+    return int(results.counted_predictions["warnings"].str.contains("indeterminate", regex=False).sum())
 
 
 def _settings(results: StudyResults) -> dict[str, Mapping[str, object]]:
@@ -150,7 +146,7 @@ def _figures(results: StudyResults) -> dict[str, Drawing]:
     return {
         "flow": flow_diagram(_flow(results)),
         "clusters": cluster_plot([group for group in groups if len(group.groups)], results.model.centers),
-        "characterization": characterization(group_profile(results.model.group_means)),
+        **characterization(results.differences, results.settings.evaluate.level),
         "node_level": node_level(evaluation["node_level"], results.evaluation.nodes),
         "patient_level": patient_level({k: v for k, v in evaluation["patient_level"].items() if k != "all"}),
     }
@@ -167,8 +163,7 @@ def _overview(folder: StudyFolder, results: StudyResults) -> Drawing:
 
 def _grouped(results: StudyResults, role: str) -> GroupedNodes:
     """The counted, evaluable nodes of a role with their groups."""
-    members = [patient.patient_id for patient in results.finished if patient.role == role]
-    table = results.features.select(members).evaluable
+    table = results.counted(role).evaluable
     keys = table.frame[["patient_id", "node_id"]].merge(results.predictions, on=["patient_id", "node_id"], how="left")
     z_scores = results.model.z_scores(table.values(results.model.feature_names))
     return GroupedNodes(role, z_scores, keys["group"].to_numpy(dtype=np.int64))
@@ -180,7 +175,7 @@ def _flow(results: StudyResults) -> FlowCounts:
     for role in ROLES:
         members = [patient for patient in results.finished if patient.role == role]
         names = [patient.patient_id for patient in members]
-        rows, nodes = calls.loc[names], results.counted[results.counted["patient_id"].isin(names)]
+        rows, nodes = calls.loc[names], results.counted_predictions[results.counted_predictions["patient_id"].isin(names)]
         flows.append(
             CohortFlow(
                 name=role,
@@ -205,7 +200,7 @@ def _cohort_frame(results: StudyResults) -> pd.DataFrame:
     rows = []
     for name in (*ROLES, "cN+"):
         members = {patient.patient_id for patient in results.cohort.members(name)}
-        nodes = results.counted[results.counted["patient_id"].isin(members)]
+        nodes = results.counted_predictions[results.counted_predictions["patient_id"].isin(members)]
         finished = len(members - set(results.failed))
         rows.append(
             {

@@ -21,10 +21,6 @@ from axilla.report.tables import level_words
 from axilla.report.words import counted, listed, plain
 from axilla.stats import SIGNIFICANCE
 
-ROUNDNESS = ("original_shape_Flatness", "original_shape_Elongation")
-"""Features whose names mislead: PyRadiomics defines them as ratios of axis lengths, 1 for a sphere and smaller when flat or
-long (PyRadiomics documentation, "Shape Features")."""
-
 CLASS_WORDS = {
     "shape": "shape",
     "firstorder": "first order",
@@ -71,32 +67,6 @@ def study_methods(report: StudyReport) -> tuple[Paragraph, ...]:
         "Software": [_software(report.versions), f"The study's seed was {report.seed}." if report.seed is not None else ""],
     }
     return _paragraphs(found)
-
-
-def shape_in_words(characterization: pd.DataFrame | None) -> list[str]:
-    """What the groups' Flatness and Elongation mean, in the direction actually found.
-
-    Parameters
-    ----------
-    characterization : DataFrame or None
-        Columns ``feature``, ``mean_1``, ``mean_2`` (mean z-scores).
-    """
-    if characterization is None or characterization.empty:
-        return []
-    means = {str(row["feature"]): (float(row["mean_1"]), float(row["mean_2"])) for row in characterization.to_dict("records")}
-    sentences = []
-    for feature in ROUNDNESS:
-        if feature not in means:
-            continue
-        mean_1, mean_2 = means[feature]
-        rounder, flatter = (2, 1) if mean_2 > mean_1 else (1, 2)
-        name = feature.rpartition("_")[2]
-        sentences.append(
-            f"{name} is higher in Group {rounder} (mean z {max(means[feature]):+.2f} against {min(means[feature]):+.2f}): "
-            f"nodes of Group {rounder} are rounder in this respect, those of Group {flatter} "
-            f"{'flatter' if name == 'Flatness' else 'longer'}."
-        )
-    return sentences
 
 
 def asked_for(criterion: Criterion) -> str:
@@ -272,7 +242,7 @@ def _statistics(report: StudyReport) -> Iterator[str]:
             f"t test where variances passed for equal (Bartlett, P > {SIGNIFICANCE}), by Welch's where not, by the Mann-Whitney "
             "test where numbers did not pass for normal, and for categories by Fisher's exact or the chi-square test."
         )
-    yield from _comparison_of_groups(report.characterization)
+    yield from _comparison_of_groups(report.differences)
     level = level_words(report.results)
     yield (
         f"Metastatic counted as positive. Proportions have {level} intervals by Wilson; the areas under the ROC curve of the "
@@ -294,15 +264,17 @@ def _statistics(report: StudyReport) -> Iterator[str]:
     yield ("Results in cN+ are given as the paper has them, with the patients the model was trained on, and without (leak-free).")
 
 
-def _comparison_of_groups(characterization: pd.DataFrame | None) -> Iterator[str]:
-    if characterization is None or "test" not in characterization:
+def _comparison_of_groups(differences: pd.DataFrame | None) -> Iterator[str]:
+    if differences is None or differences.empty:
         return
-    tests = characterization["test"].value_counts()
-    used = listed([f"{name} ({n})" for name, n in tests.items() if name])
+    first = differences[differences["cohort"] == differences["cohort"].iloc[0]]
+    used = listed([f"{name} ({n})" for name, n in first["test"].value_counts().items() if name])
+    methods = listed(sorted({str(method) for method in differences["method"] if method}))
     if used:
         yield (
-            f"Group 2 was compared with Group 1 feature by feature by Hedges' g and, chosen by the same checks of normality and "
-            f"variance, by these tests (number of features): {used}; P values were adjusted by Holm's method."
+            f"Group 2 was compared with Group 1 feature by feature: effect sizes with intervals ({methods}) and, chosen by the "
+            f"same checks of normality and variance, tests (in the {first['cohort'].iloc[0]} cohort, with the number of features: "
+            f"{used}); P values were adjusted by Holm's method for all features of the cohort."
         )
 
 

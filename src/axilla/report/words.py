@@ -27,6 +27,11 @@ def number(value: Any, digits: int = 1) -> str:
     return words.replace("-", MINUS if float(words) else "")  # rounded to zero is zero
 
 
+def short(value: Any) -> str:
+    """A number with three significant digits, or a dash."""
+    return DASH if is_missing(value) else f"{float(value):.3g}".replace("-", MINUS)
+
+
 def percent(value: Any, digits: int = 1) -> str:
     """A share in percent, or a dash."""
     return DASH if is_missing(value) else f"{number(100 * float(value), digits)} %"
@@ -37,6 +42,11 @@ def p_value(value: Any) -> str:
     if is_missing(value):
         return DASH
     return f"{float(value):.3f}" if float(value) >= 0.001 else f"{float(value):.1e}"
+
+
+def p_short(value: Any) -> str:
+    """A P value as far as its size tells anything, in tables of many."""
+    return "<\u00a00.001" if not is_missing(value) and float(value) < 0.001 else p_value(value)
 
 
 def p_words(value: Any) -> str:
