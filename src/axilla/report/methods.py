@@ -273,8 +273,8 @@ def _comparison_of_groups(differences: pd.DataFrame | None) -> Iterator[str]:
     if used:
         yield (
             f"Group 2 was compared with Group 1 feature by feature: effect sizes with intervals ({methods}) and, chosen by the "
-            f"same checks of normality and variance, tests (in the {first['cohort'].iloc[0]} cohort, with the number of features: "
-            f"{used}); P values were adjusted by Holm's method for all features of the cohort."
+            f"same checks of normality and variance, tests (in the {first['cohort'].iloc[0]} cohort, with the number of features:"
+            f" {used}); P values were adjusted by Holm's method for all features of the cohort."
         )
 
 
