@@ -111,10 +111,10 @@ class FlowCounts:
 
     def frame(self) -> pd.DataFrame:
         """One row per number of the diagram: ``step, item, patients, nodes``."""
-        excluded, failed = sum(self.excluded.values()), sum(self.failed.values())
         rows: list[tuple[str, str, int | None, int | None]] = [("offered", "", self.offered, None)]
-        rows += [("excluded", "all", excluded, None), *(("excluded", reason, n, None) for reason, n in _by_size(self.excluded))]
-        rows += [("not finished", "all", failed, None), *(("not finished", why, n, None) for why, n in _by_size(self.failed))]
+        for step, reasons in (("excluded", self.excluded), ("failed", self.failed)):
+            rows.append((f"all {step}", "", sum(reasons.values()), None))
+            rows += [(step, reason, n, None) for reason, n in _by_size(reasons)]
         rows.append(("analyzed", "", self.analyzed, None))
         for cohort in self.cohorts:
             rows.append(("cohort", cohort.name, cohort.patients, cohort.nodes))
