@@ -435,3 +435,17 @@ def test_one_patient_of_a_status_gives_no_bootstrap_interval() -> None:
     assert "bootstrap" in level["rates"]["specificity"]["intervals"]
     assert "bootstrap" not in level["auc_score"]["intervals"]
     assert level["rates"]["sensitivity"]["low"] < level["rates"]["sensitivity"]["high"]
+
+
+def test_the_confidence_level_is_that_of_the_settings():
+    predictions, status = node_frames((18, 2, 19, 3))
+    ordinary = evaluate(predictions, status)
+    narrow = evaluate(predictions, status, settings=EvaluateSettings(level=0.5))
+    assert (ordinary.to_dict()["level"], narrow.to_dict()["level"]) == (0.95, 0.5)
+    for name in ("auc_score", "auc_hard_label"):
+        wide, thin = getattr(ordinary.node_level, name), getattr(narrow.node_level, name)
+        assert all(thin.others[by].high - thin.others[by].low < other.high - other.low for by, other in wide.others.items())
+    rate = narrow.node_level.rates["ccr"]
+    assert rate.interval == stats.wilson(37, 42, 0.5)
+    with pytest.raises(InvalidValueError, match=r"between 0\.5 and 1"):
+        EvaluateSettings(level=95)

@@ -27,6 +27,7 @@ def test_each_section_reaches_its_stage() -> None:
             "model": {"seed": 4},
             "predict": {"far_sd": 5.0},
             "rule": {"name": "at_least_k", "k": 3},
+            "evaluate": {"n_resamples": 500, "level": 0.9},
         },
     )
     settings = StudySettings.from_decisions(decisions)
@@ -36,6 +37,7 @@ def test_each_section_reaches_its_stage() -> None:
     assert settings.case.radiomics.bin_width == 10.0
     assert settings.selection.detection_threshold == 0.7
     assert (settings.model.seed, settings.predict.far_sd, settings.rule.k) == (4, 5.0, 3)
+    assert (settings.evaluate.n_resamples, settings.evaluate.level) == (500, 0.9)
 
 
 @pytest.mark.parametrize("section", ["modell", "locate"])

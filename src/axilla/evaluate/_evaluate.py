@@ -46,12 +46,19 @@ class EvaluateSettings:
     seed: int = 20240723
     """Seed of the bootstrap."""
 
+    level: float = stats.LEVEL
+    """Confidence level of every interval."""
+
     few_patients: int = 10
     """Below this number of patients of either status, the bootstrap by patient carries a warning."""
 
     def __post_init__(self) -> None:
         if self.n_resamples < 100:
             raise InvalidValueError(f"A bootstrap interval needs at least 100 resamples, not {self.n_resamples}.")
+        if self.seed < 0:
+            raise InvalidValueError(f"The bootstrap's seed is not negative, so not {self.seed}.")
+        if not 0.5 <= self.level < 1:
+            raise InvalidValueError(f"The confidence level lies between 0.5 and 1, not {self.level}.")
 
 
 def evaluate(
@@ -96,7 +103,8 @@ def evaluate(
         warnings.insert(0, "Synthetic data: these figures say nothing about real patients.")
     return Evaluation(
         node_level=node_level,
-        patient_level={name: _patient_level(name, joined, no_calls) for name in COHORT_LABELS},
+        patient_level={name: _patient_level(name, joined, no_calls, settings.level) for name in COHORT_LABELS},
+        level=settings.level,
         rules=tuple(sorted(set(joined["rule"]) - {""})),
         is_synthetic=is_synthetic,
         warnings=(*warnings, *more),
@@ -166,9 +174,9 @@ def _node_level(nodes: pd.DataFrame, left_out: Mapping[str, int], settings: Eval
             )
     level = NodeLevel(
         counts=counts,
-        rates={rate: _node_rate(rate, counts, evaluable["outcome"], patient, draws) for rate in RATES},
-        auc_hard_label=_auc(positive, np.asarray(evaluable["group"] == 2, dtype=np.float64), patient, draws),
-        auc_score=_auc(positive, np.asarray(evaluable["score"], dtype=np.float64), patient, draws),
+        rates={rate: _node_rate(rate, counts, evaluable["outcome"], patient, draws, settings.level) for rate in RATES},
+        auc_hard_label=_auc(positive, np.asarray(evaluable["group"] == 2, dtype=np.float64), patient, draws, settings.level),
+        auc_score=_auc(positive, np.asarray(evaluable["score"], dtype=np.float64), patient, draws, settings.level),
         n_patients=len(names),
         not_evaluable=len(nodes) - len(evaluable),
         left_out=left_out,
@@ -184,15 +192,15 @@ def _strata(positive: npt.NDArray[np.bool_], patient: npt.NDArray[np.int64], n_p
 
 
 def _node_rate(
-    rate: str, counts: Counts, outcomes: pd.Series, patient: npt.NDArray[np.int64], draws: stats.IntArray | None
+    rate: str, counts: Counts, outcomes: pd.Series, patient: npt.NDArray[np.int64], draws: stats.IntArray | None, level: float
 ) -> Quantity:
-    quantity = counts.rate(rate)
+    quantity = counts.rate(rate, level)
     if quantity.interval is None or draws is None:
         return quantity
     top, bottom = (np.bincount(patient, weights=outcomes.isin(names), minlength=draws.shape[1]) for names in _PARTS[rate])
     if np.count_nonzero(bottom) < MIN_BOOTSTRAP_PATIENTS:
         return quantity
-    return Quantity(quantity.interval, others={"bootstrap": stats.bootstrap_ratio(top, bottom, draws)})
+    return Quantity(quantity.interval, others={"bootstrap": stats.bootstrap_ratio(top, bottom, draws, level)})
 
 
 _PARTS: Mapping[str, tuple[list[str], list[str]]] = {
@@ -208,30 +216,34 @@ _PARTS: Mapping[str, tuple[list[str], list[str]]] = {
 
 
 def _auc(
-    positive: npt.NDArray[np.bool_], score: stats.FloatArray, patient: npt.NDArray[np.int64], draws: stats.IntArray | None
+    positive: npt.NDArray[np.bool_],
+    score: stats.FloatArray,
+    patient: npt.NDArray[np.int64],
+    draws: stats.IntArray | None,
+    level: float,
 ) -> Quantity:
     reason = _no_auc(positive, score)
     if reason or draws is None:
         return Quantity(None, reason or "no node")
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
-    delong = stats.delong(positive, score)
+    delong = stats.delong(positive, score, level)
     others = {
         "delong": delong,
-        "hanley_mcneil": stats.hanley_mcneil(delong.estimate, n_positive, n_negative),
-        "newcombe": stats.newcombe_auc(delong.estimate, n_positive, n_negative),
-        "newcombe_score": stats.newcombe_auc_score(delong.estimate, n_positive, n_negative),
+        "hanley_mcneil": stats.hanley_mcneil(delong.estimate, n_positive, n_negative, level),
+        "newcombe": stats.newcombe_auc(delong.estimate, n_positive, n_negative, level),
+        "newcombe_score": stats.newcombe_auc_score(delong.estimate, n_positive, n_negative, level),
     }
     if min(len(np.unique(patient[positive])), len(np.unique(patient[~positive]))) >= MIN_BOOTSTRAP_PATIENTS:
-        others["bootstrap"] = stats.bootstrap_auc(positive, score, patient, draws)
-    return Quantity(_area(positive, score), others=others)
+        others["bootstrap"] = stats.bootstrap_auc(positive, score, patient, draws, level)
+    return Quantity(_area(positive, score, level), others=others)
 
 
-def _area(positive: npt.NDArray[np.bool_], score: stats.FloatArray) -> stats.Interval:
+def _area(positive: npt.NDArray[np.bool_], score: stats.FloatArray, level: float) -> stats.Interval:
     """DeLong's interval, or where it shrinks to a point (perfect separation) Newcombe's."""
-    delong = stats.delong(positive, score)
+    delong = stats.delong(positive, score, level)
     if delong.low < delong.high:
         return delong
-    return stats.newcombe_auc_score(delong.estimate, int(positive.sum()), int((~positive).sum()))
+    return stats.newcombe_auc_score(delong.estimate, int(positive.sum()), int((~positive).sum()), level)
 
 
 def _no_auc(positive: npt.NDArray[np.bool_], score: stats.FloatArray) -> str:
@@ -242,7 +254,7 @@ def _no_auc(positive: npt.NDArray[np.bool_], score: stats.FloatArray) -> str:
     return "" if np.isfinite(score).all() else "the score is not defined for every case"
 
 
-def _patient_level(name: str, joined: pd.DataFrame, no_calls: str) -> PatientLevel:
+def _patient_level(name: str, joined: pd.DataFrame, no_calls: str, level: float) -> PatientLevel:
     members = joined[_members(name, joined)]
     with_status = members[(members["outcome"] != "status unknown").to_numpy()]
     evaluable = with_status[(with_status["outcome"] != NOT_EVALUABLE).to_numpy()]
@@ -256,9 +268,9 @@ def _patient_level(name: str, joined: pd.DataFrame, no_calls: str) -> PatientLev
     return PatientLevel(
         label=COHORT_LABELS[name],
         counts=counts,
-        rates={rate: Quantity(None, reason) for rate in RATES} if reason else counts.rates(),
-        auc_score=Quantity(None, no_auc) if no_auc else Quantity(_area(positive, score)),
-        comparison=_compare(evaluable, _CLINICAL_CALL[name], reason) if name in _CLINICAL_CALL else None,
+        rates={rate: Quantity(None, reason) for rate in RATES} if reason else counts.rates(level),
+        auc_score=Quantity(None, no_auc) if no_auc else Quantity(_area(positive, score, level)),
+        comparison=_compare(evaluable, _CLINICAL_CALL[name], reason, level) if name in _CLINICAL_CALL else None,
         not_evaluable=len(with_status) - len(evaluable),
         without_status=len(members) - len(with_status),
         reason=reason,
@@ -284,7 +296,7 @@ def _empty_reason(name: str, joined: pd.DataFrame, members: pd.DataFrame, with_s
     return "no patient in this cohort"
 
 
-def _compare(evaluable: pd.DataFrame, clinical_call: str, reason: str) -> Comparison:
+def _compare(evaluable: pd.DataFrame, clinical_call: str, reason: str, level: float) -> Comparison:
     """Model against a clinic that calls the whole cohort alike."""
     model_right = evaluable["outcome"].isin(["tp", "tn"]).to_numpy()
     clinic_right = (evaluable["status"] == clinical_call).to_numpy()
@@ -294,11 +306,11 @@ def _compare(evaluable: pd.DataFrame, clinical_call: str, reason: str) -> Compar
         return Comparison(clinical_call, Quantity(None, reason), 0, 0, 0, 0, None, Quantity(None, reason))
     return Comparison(
         clinical_call=clinical_call,
-        clinical_ccr=Quantity(stats.wilson(int(clinic_right.sum()), len(evaluable))),
+        clinical_ccr=Quantity(stats.wilson(int(clinic_right.sum()), len(evaluable), level)),
         both_correct=both,
         model_only_correct=model_only,
         clinical_only_correct=clinic_only,
         neither_correct=neither,
         p_value=stats.mcnemar_exact(model_only, clinic_only),
-        difference=Quantity(stats.newcombe_paired(both, model_only, clinic_only, neither)),
+        difference=Quantity(stats.newcombe_paired(both, model_only, clinic_only, neither, level)),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from axilla.errors import InvalidValueError
-from axilla.stats import Interval, wilson
+from axilla.stats import LEVEL, Interval, wilson
 
 SCHEMA = 1
 
@@ -79,16 +79,16 @@ class Counts:
             "fnr": (self.fn, positive, "metastatic case"),
         }[rate]
 
-    def rate(self, rate: str) -> Quantity:
+    def rate(self, rate: str, level: float = LEVEL) -> Quantity:
         """One of :data:`RATES` with Wilson's interval."""
         numerator, denominator, cases = self.fraction(rate)
         if denominator == 0:
             return Quantity(None, f"no {cases}")
-        return Quantity(wilson(numerator, denominator))
+        return Quantity(wilson(numerator, denominator, level))
 
-    def rates(self) -> dict[str, Quantity]:
+    def rates(self, level: float = LEVEL) -> dict[str, Quantity]:
         """All of :data:`RATES`."""
-        return {rate: self.rate(rate) for rate in RATES}
+        return {rate: self.rate(rate, level) for rate in RATES}
 
     def to_dict(self) -> dict[str, int]:
         """The four counts."""
@@ -241,6 +241,8 @@ class Evaluation:
         Patient rules found in the calls.
     is_synthetic : bool
     warnings : tuple of str
+    level : float
+        Confidence level of the intervals.
     nodes : DataFrame
         One row per counted node: ``patient_id, node_id, status, group, score, outcome`` (tp, fn, tn, fp, not evaluable).
     patients : DataFrame
@@ -252,6 +254,7 @@ class Evaluation:
     rules: tuple[str, ...]
     is_synthetic: bool
     warnings: tuple[str, ...]
+    level: float
     nodes: pd.DataFrame = field(repr=False, compare=False)
     patients: pd.DataFrame = field(repr=False, compare=False)
 
@@ -259,6 +262,7 @@ class Evaluation:
         """``results.json``."""
         return {
             "schema": SCHEMA,
+            "level": self.level,
             "node_level": self.node_level.to_dict(),
             "patient_level": {name: level.to_dict() for name, level in self.patient_level.items()},
             "patient_rules": list(self.rules),

@@ -83,7 +83,7 @@ def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measu
         model=model,
         predictions=_noted(predictions),
         patients=patients,
-        evaluation=evaluate(counted, lent, patients, status, is_synthetic=measured.is_synthetic),
+        evaluation=evaluate(counted, lent, patients, status, settings.evaluate, is_synthetic=measured.is_synthetic),
         settings=settings,
         is_synthetic=measured.is_synthetic,
         tools=measured.tools,

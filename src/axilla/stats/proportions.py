@@ -10,7 +10,7 @@ from scipy import stats as scipy_stats
 from axilla.errors import InvalidValueError
 
 LEVEL = 0.95
-"""Confidence level of every interval axilla reports, as in Qu et al. 2024."""
+"""Confidence level of an interval where none is asked for, as in Qu et al. 2024."""
 
 _ROUNDING = 1e-12
 """An estimate may leave its interval by rounding of the last digits, no more."""
