@@ -28,7 +28,8 @@ CREATE TABLE IF NOT EXISTS series (
 );
 CREATE TABLE IF NOT EXISTS journal (
   stage TEXT NOT NULL, patient_id TEXT NOT NULL, state TEXT NOT NULL, message TEXT NOT NULL,
-  inputs TEXT NOT NULL, outputs TEXT NOT NULL, finished_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (stage, patient_id)
+  inputs TEXT NOT NULL, outputs TEXT NOT NULL, finished_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  PRIMARY KEY (stage, patient_id)
 );
 """
 
@@ -104,7 +105,9 @@ class StudyDatabase:
         self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('axilla', ?)", (__version__,))
         found = self._connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()[0]
         if found != str(SCHEMA):
-            raise InputRefusedError(f"study.db has schema {found}, this axilla reads schema {SCHEMA}; make the study anew from its DICOM: axilla import.")
+            raise InputRefusedError(
+                f"study.db has schema {found}, this axilla reads schema {SCHEMA}; import the DICOM into a new study."
+            )
 
     def save_catalog(self, patients: Sequence[Patient], series: Sequence[SeriesRow]) -> None:
         """Replace the catalog: all patients and series, or nothing."""
@@ -143,9 +146,7 @@ class StudyDatabase:
 
     def record(self, patient_id: str, rows: Iterable[JournalRow]) -> None:
         """Replace all of a patient's rows (empty patient: the whole study's)."""
-        values = [
-            (row.stage, patient_id, row.state, row.message, _text(row.inputs), _text(row.outputs)) for row in rows
-        ]
+        values = [(row.stage, patient_id, row.state, row.message, _text(row.inputs), _text(row.outputs)) for row in rows]
         with self._transaction():
             self._connection.execute("DELETE FROM journal WHERE patient_id = ?", (patient_id,))
             self._connection.executemany(
@@ -156,7 +157,7 @@ class StudyDatabase:
         """All outcomes, by patient and stage."""
         query = "SELECT stage, patient_id, state, message, inputs, outputs FROM journal ORDER BY patient_id, stage"
         rows = self._connection.execute(query).fetchall()
-        return tuple(JournalRow(*row[:4], json.loads(row[4]), json.loads(row[5])) for row in rows)
+        return tuple(JournalRow(r[0], r[1], r[2], r[3], json.loads(r[4]), json.loads(r[5])) for r in rows)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

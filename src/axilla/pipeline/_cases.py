@@ -108,7 +108,7 @@ class _Plan:
             return again
         return [
             *again,
-            f"The CT of {', '.join(self._without_ct)} is not where it was imported from any more; what was made of it stands, but "
+            f"The CT of {', '.join(self._without_ct)} is no longer where it was imported from; what was made of it stands, but "
             "it cannot be looked at or done again: bring the folder or disc back, or import it anew.",
         ]
 

@@ -16,9 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import SimpleITK as sitk
-from threadpoolctl import threadpool_limits
-
 from axilla._version import __version__
 from axilla.errors import UnfinishedError, UsageError
 from axilla.pipeline._progress import Progress
@@ -308,7 +305,9 @@ class _Run(Generic[Task, Result]):
 
 def _attempt(work: Callable[[Task, Progress], Result], task: Task, index: int, topic: str, threads: int) -> Result:
     """In a worker: say that the task was begun, then do it."""
+    import SimpleITK as sitk
     from distributed import get_worker
+    from threadpoolctl import threadpool_limits
 
     worker = get_worker()
     worker.log_event(topic, ("started", index, ()))

@@ -44,7 +44,7 @@ def import_study(
     if StudyFolder(root).is_of_tables:
         raise InputRefusedError(f"{root} holds a study made from feature tables; give another folder for one from CTs.")
     folder = StudyFolder.create(root, title)
-    with folder.writing():
+    with folder.writing("axilla import"):
         return _add(folder, sheet, catalog, found, progress)
 
 

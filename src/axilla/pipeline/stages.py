@@ -1,8 +1,8 @@
 """The stages of a study as a table, and how it is told whether what a stage wrote is up to date.
 
 A patient's stage is up to date if it was made of the same inputs (digests of the CT, of files earlier stages wrote, of the
-settings, and the version of axilla) and every file it wrote is still there, byte for byte. The study's own stages take seconds and
-are done anew at every run, so that they cannot be out of date.
+settings, and the version of axilla) and every file it wrote is still there, byte for byte. The study's own stages take seconds
+and are done anew at every run, so that they cannot be out of date.
 """
 
 from __future__ import annotations
@@ -101,8 +101,7 @@ def inputs_of(stage: Stage, folder: Path, settings: Mapping[str, Any], outside: 
         A file that is not there has no entry.
     """
     files = {name: digest_of(folder / name) for name in stage.reads if (folder / name).is_file()}
-    plain = json.dumps(settings, sort_keys=True, default=str)
-    return {"axilla": __version__, "settings": hashlib.sha256(plain.encode()).hexdigest(), **outside, **files}
+    return {"axilla": __version__, "settings": digest_of_plain(settings), **outside, **files}
 
 
 def outputs_of(stage: Stage, folder: Path) -> dict[str, str]:
@@ -119,7 +118,9 @@ def outputs_of(stage: Stage, folder: Path) -> dict[str, str]:
         found.update({path.relative_to(folder).as_posix(): path for path in paths})
     missing = [name for name, path in found.items() if not path.is_file()]
     if missing:
-        raise InputRefusedError(f"{folder / missing[0]} is missing right after it was written; is another program removing files?")
+        raise InputRefusedError(
+            f"{folder / missing[0]} is missing right after it was written; does another program remove files?"
+        )
     return {name: digest_of(path) for name, path in found.items()}
 
 
@@ -160,3 +161,8 @@ def digest_of(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest_of_plain(value: object) -> str:
+    """SHA-256 of a value of JSON types."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -6,7 +6,6 @@ What one patient's data breaks is recorded for that patient, and the others go o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +15,7 @@ from axilla.errors import InputRefusedError
 from axilla.io.files import remove_leftovers
 from axilla.io.study import StudyFolder
 from axilla.io.tables import is_synthetic_table, read_features, read_nodes
-from axilla.pipeline._cases import CasesDone, run_cases
+from axilla.pipeline._cases import run_cases
 from axilla.pipeline._learning import OTHER_SIDE, Measured, check_something_done, learn, write_study
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
@@ -29,7 +28,12 @@ from axilla.pipeline.stages import LEARN, PATIENT_STAGES
 from axilla.table import FeatureTable
 
 
-def run_study(root: Path, *, workers: Workers = Workers(), progress: Progress = silent) -> Outcome:
+def run_study(
+    root: Path,
+    *,
+    workers: Workers = Workers(),  # noqa: B008 - frozen
+    progress: Progress = silent,
+) -> Outcome:
     """Run every stage of a study; what is up to date is not done again.
 
     Raises
@@ -43,8 +47,7 @@ def run_study(root: Path, *, workers: Workers = Workers(), progress: Progress = 
     """
     folder = StudyFolder.open(root)
     with folder.writing("axilla run") as holder:
-        for name in (".", "model", "results", "figures", "report"):
-            remove_leftovers(folder.root / name, deep=False)
+        remove_leftovers(folder.root)
         return _run_tables(folder, progress) if folder.is_of_tables else _run(folder, workers, holder, progress)
 
 
@@ -54,9 +57,9 @@ def _run(folder: StudyFolder, workers: Workers, holder: str, progress: Progress)
         cohort = screen(database.patients())
         cases = run_cases(folder, database, cohort.patients, settings.case, workers, holder, progress)
     progress(LEARN.name, 0, 1)
-    results = _learn(folder, cohort, cases, settings)
+    results = _learn(folder, cohort, cases.failed, settings)
     progress(LEARN.name, 1, 1)
-    return write_study(folder, results, progress)
+    return write_study(folder, results, progress, cases.notes)
 
 
 def _run_tables(folder: StudyFolder, progress: Progress) -> Outcome:
@@ -90,19 +93,17 @@ def _report(folder: StudyFolder) -> Path:
     settings = StudySettings.from_decisions(folder.decisions())
     with folder.database() as database:
         cohort, journal = screen(database.patients()), database.journal()
-    names = {stage.name for stage in PATIENT_STAGES}
-    failed = {row.patient_id: row.message for row in journal if row.stage in names and row.state == "failed"}
-    done = {patient: {row.stage for row in journal if row.patient_id == patient and row.state == "done"} for patient in names_of(cohort)}
-    unfinished = [patient for patient, stages in done.items() if patient not in failed and not names <= stages]
-    if unfinished:
-        raise InputRefusedError(f"{len(unfinished)} patient(s) are not finished, {unfinished[0]} first; run it: axilla run {folder.root}")
-    write_study_report(folder, _learn(folder, cohort, CasesDone(failed, ()), settings))
+    failed = {row.patient_id: row.message for row in journal if row.patient_id and row.state == "failed"}
+    done = {(row.patient_id, row.stage) for row in journal if row.state == "done"}
+    for patient in cohort.patients:
+        if patient.patient_id not in failed and not done >= {(patient.patient_id, stage.name) for stage in PATIENT_STAGES}:
+            raise InputRefusedError(f"{patient.patient_id} is not finished yet; run the study first: axilla run {folder.root}")
+    write_study_report(folder, _learn(folder, cohort, failed, settings))
     return folder.report_path
 
 
-def _learn(folder: StudyFolder, cohort: Cohort, cases: CasesDone, settings: StudySettings) -> StudyResults:
+def _learn(folder: StudyFolder, cohort: Cohort, failed: Mapping[str, str], settings: StudySettings) -> StudyResults:
     """Train, predict, call, evaluate, from the patients' files."""
-    failed = cases.failed
     done = [patient for patient in cohort.patients if patient.patient_id not in failed]
     check_something_done(cohort, failed)
     paths = [folder.patient(patient.patient_id) / "features.parquet" for patient in done]
