@@ -201,13 +201,15 @@ def _local_cluster(number: int, scratch: str) -> contextlib.AbstractContextManag
 
 
 def _check_versions(client: Client) -> None:
-    """Refuse workers of another version: their results would differ from what the study says."""
-    found = client.run(_version)
-    wrong = sorted({str(version) for version in found.values()} - {__version__})
-    if wrong:
+    """Refuse a scheduler or workers of another version: their results would differ from what the study says."""
+    try:
+        found = {client.run_on_scheduler(_version), *client.run(_version).values()}
+    except ImportError as error:
         raise UnfinishedError(
-            f"Workers of this scheduler run axilla {', '.join(wrong)}, this is {__version__}; install the same."
-        )
+            f"The Dask scheduler or a worker has no axilla ({error}); install {__version__} there too."
+        ) from error
+    if wrong := sorted(found - {__version__}):
+        raise UnfinishedError(f"The Dask cluster runs axilla {', '.join(wrong)}, this is {__version__}; install the same.")
 
 
 def _version() -> str:
