@@ -62,18 +62,23 @@ def lone_scheduler() -> Iterator[str]:
         yield f"tcp://127.0.0.1:{port}"
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """The address of a Dask scheduler with workers, all started by hand."""
+
+    address: str
+    workers: tuple[subprocess.Popen[bytes], ...]
+
+
 @pytest.fixture
-def cluster(lone_scheduler: str) -> Iterator[str]:
-    """The address of a Dask scheduler with two workers, all started by hand."""
+def cluster(lone_scheduler: str) -> Iterator[Cluster]:
+    """A cluster of two workers, as a user starts them on two nodes."""
+    arguments = ("worker", lone_scheduler, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
     with contextlib.ExitStack() as stack:
-        for _ in range(2):
-            stack.enter_context(_ended(dask_worker(lone_scheduler)))
-        yield lone_scheduler
-
-
-def dask_worker(scheduler: str) -> subprocess.Popen[bytes]:
-    """One worker process, as a user starts it on a node of a cluster."""
-    return _dask("worker", scheduler, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
+        workers = tuple(_dask(*arguments) for _ in range(2))
+        for worker in workers:
+            stack.enter_context(_ended(worker))
+        yield Cluster(lone_scheduler, workers)
 
 
 def _dask(*arguments: str) -> subprocess.Popen[bytes]:

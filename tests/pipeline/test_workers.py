@@ -120,15 +120,15 @@ def test_no_scheduler_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Monkey
         run_tasks(double, jobs_of(tmp_path, 1), Workers(scheduler="tcp://127.0.0.1:9"), Recorder())
 
 
-def test_workers_of_another_version_are_refused(tmp_path: Path, cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_of_another_version_are_refused(tmp_path: Path, cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_workers, "__version__", "0.0.0")
     with pytest.raises(UnfinishedError, match="install the same"):
-        run_tasks(double, jobs_of(tmp_path, 1), Workers(scheduler=cluster), Recorder())
+        run_tasks(double, jobs_of(tmp_path, 1), Workers(scheduler=cluster.address), Recorder())
 
 
-def test_a_cluster_does_the_same(tmp_path: Path, cluster: str) -> None:
+def test_a_cluster_does_the_same(tmp_path: Path, cluster) -> None:
     recorder = Recorder()
-    assert run_tasks(double, jobs_of(tmp_path, 3, 1, 2), Workers(scheduler=cluster), recorder) == [6, 2, 4]
+    assert run_tasks(double, jobs_of(tmp_path, 3, 1, 2), Workers(scheduler=cluster.address), recorder) == [6, 2, 4]
     assert ("half", 2, 1, 2) in recorder.said
 
 
