@@ -1,4 +1,4 @@
-"""Write the generated pages: commands.md from the command line, settings.md from the settings, features.md from the registry.
+"""Write the generated pages: commands, settings, features and stages, from what the code says.
 
 ``python docs/generate.py`` writes them; ``--check`` only says whether they are current.
 """
@@ -66,6 +66,19 @@ def settings() -> str:
     return "\n".join(lines)
 
 
+def stages() -> str:
+    """What each stage of a study reads, writes and depends on."""
+    from axilla.pipeline.stages import STAGES
+
+    lines = ["# The stages of a study", "", "`axilla run` does them in this order; see [running a study](running.md).", ""]
+    lines += ["| stage | per | reads | writes | settings it depends on |", "|---|---|---|---|---|"]
+    for stage in STAGES:
+        cells = [stage.name, "patient" if stage.is_per_patient else "study"]
+        cells += [", ".join(f"`{name}`" for name in names) for names in (stage.reads, stage.writes, stage.settings)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", "Files of a patient lie in `patients/<pseudonym>/`; the CT and a mask stay where they are."])
+
+
 def features() -> str:
     """Every feature with its definition, from the registry."""
     from axilla.radiomics.documentation import features_page
@@ -98,7 +111,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is not current")
     check = parser.parse_args().check
     stale = []
-    for name, page in (("commands.md", commands), ("settings.md", settings), ("features.md", features)):
+    for name, page in (("commands.md", commands), ("settings.md", settings), ("features.md", features), ("stages.md", stages)):
         text, path = NOTE + page().rstrip() + "\n", DOCS / name
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue

@@ -140,3 +140,28 @@ def test_impossible_effects_are_refused() -> None:
         stats.hedges_g([1.0], [1.0, 2.0])
     with pytest.raises(InvalidValueError, match="P values"):
         stats.holm([0.5, 1.5])
+
+
+def test_hedges_g_drawn_by_patient_is_that_of_each_resample() -> None:
+    """Against the plain way: the rows of the drawn patients put together, and g computed anew."""
+    rng = np.random.default_rng(1)
+    patient = np.repeat(np.arange(8), 6)
+    second = rng.random(48) < 0.4
+    values = rng.normal(100, 3, (48, 2)) + np.outer(second, [2, -1])
+    draws = stats.patient_draws(np.zeros(8), 200, rng)
+    found = stats.bootstrap_hedges_g(values, second, patient, draws)
+    for column in range(2):
+        plain = []
+        for draw in draws:
+            rows = np.concatenate([np.flatnonzero(patient == p) for p in np.repeat(np.arange(8), draw)])
+            drawn, is_second = values[rows, column], second[rows]
+            plain.append(stats.hedges_g(drawn[~is_second], drawn[is_second]).estimate)
+        assert found[:, column] == pytest.approx(np.quantile(plain, (0.025, 0.975)), abs=1e-10)
+
+
+def test_hedges_g_drawn_by_patient_is_not_told_where_it_cannot_be() -> None:
+    patient, second = np.arange(6), np.array([0, 0, 0, 0, 0, 1], dtype=bool)
+    draws = stats.patient_draws(np.zeros(6), 200, np.random.default_rng(1))
+    values = np.column_stack([np.arange(6.0), np.ones(6)])
+    assert np.isnan(stats.bootstrap_hedges_g(values[:, 1:], np.arange(6) % 2 == 0, patient, draws)).all()  # does not vary
+    assert np.isnan(stats.bootstrap_hedges_g(values, second, patient, draws)).all()  # one case is no group

@@ -19,8 +19,8 @@ from axilla.figures import (
     GroupedNodes,
     characterization,
     cluster_plot,
+    feature_class,
     flow_diagram,
-    group_profile,
     node_level,
     patient_level,
     roc_points,
@@ -90,19 +90,28 @@ CENTERS = np.array([[0.0] * 5, [2.0] * 5])
 CHARTS = {
     "flow": lambda: flow_diagram(flow()),
     "clusters": lambda: cluster_plot([grouped("Training", 1), grouped("Validation", 2)], CENTERS),
-    "characterization": lambda: characterization(group_profile(means())),
+    "characterization": lambda: characterization(differences())["characterization"],
+    "characterization_texture": lambda: characterization(differences())["characterization_texture"],
     "node_level": lambda: node_level(node_results(), scored_nodes()),
     "patient_level": lambda: patient_level(patient_results()),
 }
 
 
-def means() -> dict[str, tuple[float, float]]:
-    return {
-        "original_ngtdm_Busyness": (0.1, -0.2),
-        "original_shape_Flatness": (-0.3, 0.5),
-        "original_glcm_Idm": (-0.6, 0.9),
-        "original_firstorder_Mean": (0.0, 0.1),
-    }
+def differences(cohorts: tuple[str, ...] = ("training", "validation")) -> pd.DataFrame:
+    """Three features, one of which cannot be compared."""
+    rows = []
+    for cohort in cohorts:
+        for name, effect, p_holm in (
+            ("shape_Flatness", -0.5, 0.01),
+            ("shape_Sphericity", 0.7, 0.2),
+            ("glszm_ZoneEntropy", None, None),
+        ):
+            found = {"effect": effect, "low": effect and effect - 0.2, "high": effect and effect + 0.2, "p_holm": p_holm}
+            means = {"mean_1": -0.1, "mean_2": effect and effect - 0.1}
+            rows.append(
+                {"cohort": cohort, "feature": f"original_{name}", "feature_class": name.partition("_")[0], **means, **found}
+            )
+    return pd.DataFrame(rows).astype(dict.fromkeys(("mean_1", "mean_2", "effect", "low", "high", "p_holm"), float))
 
 
 def patient_results() -> dict:
@@ -187,12 +196,32 @@ def test_grouped_nodes_refuse_contradictions():
         cluster_plot([grouped("Training", 1)], np.zeros((2, 3)))
 
 
-def test_the_profile_orders_features_by_class_and_keeps_their_means():
-    profile = group_profile(means())
-    assert profile["feature_class"].tolist() == ["shape", "firstorder", "glcm", "ngtdm"]
-    row = profile.set_index("feature").loc["original_glcm_Idm"]
-    assert (row["mean_1"], row["mean_2"], row["difference"]) == (-0.6, 0.9, 1.5)
-    assert "Flatness" in text_of(characterization(profile))
+def test_the_characterization_sorts_within_a_class_and_says_what_differs():
+    pages = characterization(differences())
+    assert pages["characterization"].numbers["feature"].unique().tolist() == [
+        "original_shape_Sphericity",
+        "original_shape_Flatness",
+    ]
+    assert "Shape: 1 of 2 differ in training, 1 of 2 differ in validation" in pages["characterization"].alt
+    words = text_of(pages["characterization"])
+    assert "Shape (2)" in words
+    assert "Group 2, validation" in words
+    assert "nothing to compare" in text_of(pages["characterization_texture"])
+
+
+def test_the_characterization_draws_what_there_is():
+    alone = differences(("training",))
+    empty = pd.concat([alone, alone.assign(cohort="validation", mean_1=np.nan, mean_2=np.nan, effect=np.nan, p_holm=np.nan)])
+    assert characterization(empty)["characterization"].data == characterization(alone)["characterization"].data
+    assert list(characterization(alone[alone["feature_class"] == "shape"])) == ["characterization"]
+    assert "90 % interval" in text_of(characterization(alone, 0.9)["characterization"])
+    with pytest.raises(InvalidValueError, match="lacks the columns p_holm"):
+        characterization(alone.drop(columns="p_holm"))
+
+
+def test_the_class_of_a_feature_is_read_from_its_name():
+    assert feature_class("original_firstorder_Energy") == "firstorder"
+    assert feature_class("Volume") == "other"
 
 
 def test_node_level_shows_the_papers_figures():

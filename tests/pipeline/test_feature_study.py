@@ -120,7 +120,12 @@ def test_the_groups_are_compared_feature_by_feature(made: Made) -> None:
     assert (
         training.loc["original_shape_LeastAxisLength", "effect"] > 0 > training.loc["original_shape_SurfaceVolumeRatio", "effect"]
     )
-    assert "Effect size g" in (made.study / "report/index.html").read_text(encoding="utf-8")
+    by_class = pd.read_csv(made.study / "results/group_differences_by_class.csv")
+    assert by_class.groupby("cohort")["features"].sum().to_dict() == {"training": 107, "validation": 107}
+    report = (made.study / "report/index.html").read_text(encoding="utf-8")
+    assert "SurfaceVolumeRatio is lower" in report
+    assert "the validation cohort agrees" in report
+    assert "prove nothing" in report
 
 
 def test_no_identifier_leaves_the_key(made: Made) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from axilla.cli import run
+from axilla.errors import InputRefusedError
 from axilla.io.study import StudyFolder
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "io"))
@@ -47,7 +48,7 @@ def test_one_writer_the_second_is_told(tmp_path: Path, capsys: pytest.CaptureFix
     study = tmp_path / "study"
     again = ["import", str(tmp_path / "ct"), "--study", str(study)]
     assert run(again) == 0
-    with StudyFolder.open(study).writing():
+    with StudyFolder.open(study).writing("test"):
         for command in (again, ["run", str(study)], ["report", str(study)]):
             assert run(command) == 3
             assert "Another axilla is working" in capsys.readouterr().err
@@ -72,3 +73,72 @@ def test_one_identifier_with_two_names_is_told_without_the_names(tmp_path: Path,
     put(tmp_path / "one" / "d", thorax(200), patient_id="X", patient_name="Smith^Anna", uid_seed="d")
     assert run(["import", str(tmp_path / "one"), "--study", str(tmp_path / "other")]) == 0
     assert "differing names" not in capsys.readouterr().out
+
+
+def put_mask(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(128) + b"DICM")
+
+
+def with_masks(study: Path) -> dict[str, str]:
+    folder = StudyFolder.open(study)
+    key = folder.read_key()
+    with folder.database() as database:
+        return {key[patient_id]: Path(row.path).name for patient_id, row in database.masks().items()}
+
+
+@pytest.fixture
+def three_patients(tmp_path: Path) -> list[str]:
+    """The import of A, B.C and D, without masks."""
+    for name in ("A", "B.C", "D"):
+        put(tmp_path / "ct" / name, thorax(200), patient_id=name, uid_seed=name)
+    return ["import", str(tmp_path / "ct"), "--study", str(tmp_path / "study"), "--masks", str(tmp_path / "masks")]
+
+
+def test_masks_belong_to_the_patient_they_are_called_by(
+    tmp_path: Path, three_patients: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file, a folder that holds one, and what is nobody's; masks given later are added, those of the folder read anew."""
+    for name in ("A.seg.nrrd", "B.C/drawn", "X.nii.gz", ".hidden", "D/notes.txt"):
+        put_mask(tmp_path / "masks" / name)
+    (tmp_path / "masks" / "D" / "notes.txt").write_text("later")
+    assert run(three_patients) == 0
+    said = capsys.readouterr().out
+    assert with_masks(tmp_path / "study") == {"A": "A.seg.nrrd", "B.C": "drawn"}
+    for sentence in ("2 patients with a mask", "no mask: P", "X.nii.gz: no patient is called so", "D: not a mask"):
+        assert sentence in said
+    put_mask(tmp_path / "more" / "D.nii.gz")
+    assert run([*three_patients[:-1], str(tmp_path / "more")]) == 0
+    assert run(three_patients[:-2]) == 0
+    assert with_masks(tmp_path / "study") == {"A": "A.seg.nrrd", "B.C": "drawn", "D": "D.nii.gz"}
+    (tmp_path / "masks" / "A.seg.nrrd").rename(tmp_path / "masks" / "A.nii")
+    (tmp_path / "masks" / "B.C" / "drawn").unlink()
+    assert run(three_patients) == 0
+    assert with_masks(tmp_path / "study") == {"A": "A.nii", "D": "D.nii.gz"}
+
+
+def test_two_masks_of_a_patient_are_refused(
+    tmp_path: Path, three_patients: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("A.nii.gz", "A/1.nrrd", "B.C.mha", "B.C.dcm", "D.nii"):
+        put_mask(tmp_path / "masks" / name)
+    assert run(three_patients) == 3
+    said = capsys.readouterr().err
+    assert not (tmp_path / "study").exists()
+    assert "A (1.nrrd, A.nii.gz); B.C (B.C.dcm, B.C.mha)" in said
+    assert run([*three_patients[:-1], str(tmp_path / "none")]) == 3
+    assert "no folder of masks" in capsys.readouterr().err
+
+
+def test_a_mask_that_changed_is_seen_and_one_that_is_gone_told(tmp_path: Path, three_patients: list[str]) -> None:
+    put_mask(tmp_path / "masks" / "A.nii.gz")
+    assert run(three_patients) == 0
+    with StudyFolder.open(tmp_path / "study").database() as database:
+        (row,) = database.masks().values()
+    first = row.fingerprint()
+    assert row.fingerprint() == first
+    Path(row.path).write_bytes(b"other")
+    assert row.fingerprint() != first
+    Path(row.path).unlink()
+    with pytest.raises(InputRefusedError, match="bring it back"):
+        row.fingerprint()

@@ -172,7 +172,7 @@ def test_what_was_made_of_lost_dicom_stands_and_that_is_told(
     study, source = moved(finished, "SIM0004", tmp_path)
     shutil.rmtree(source)
     assert run(["run", str(study), "--jobs", "1"]) == 0
-    assert "The CT of P0004 is no longer where it was imported from" in capsys.readouterr().out
+    assert "CT or mask of P0004 is no longer where it was imported from" in capsys.readouterr().out
     assert tables(study / "results") == tables(finished.study / "results")
 
 

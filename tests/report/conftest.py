@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from axilla.figures import CohortFlow, Drawing, FlowCounts, contact_sheet, flow_diagram, group_profile, node_picture
+from axilla.figures import CohortFlow, Drawing, FlowCounts, contact_sheet, flow_diagram, node_picture
 from axilla.node import Node, Segmentation
 from axilla.report import PatientEntry, PredictionReport, StudyReport
+from axilla.report.nouns import CLASS_NEEDS
 from axilla.volume import Acquisition, Geometry, Volume
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=http://evil.example/x onerror=alert(2)>{{ 7*7 }}"
@@ -109,6 +110,25 @@ def quantity(estimate: float) -> dict:
     return {"estimate": estimate, "low": max(0.0, estimate - 0.1), "high": min(1.0, estimate + 0.1), "method": "Wilson"}
 
 
+def differences(**changes: tuple[float, float, float]) -> pd.DataFrame:
+    """Flatness higher and Elongation lower in group 2; `changes` gives effect, low and high of a cohort."""
+    rows = []
+    for cohort in ("training", "validation"):
+        for name, sign in (("Flatness", 1), ("Elongation", -1)):
+            effect, low, high = changes.get(cohort, (0.9, 0.7, 1.1))
+            ends = sorted((sign * low, sign * high))
+            named = {"cohort": cohort, "feature": f"original_shape_{name}", "feature_class": "shape"}
+            medians = {"median_1": 0.5, "median_2": 0.5 + 0.1 * sign}
+            found = {"effect": sign * effect, "low": ends[0], "high": ends[1], "p_holm": 1e-9}
+            rows.append({**named, **medians, **found, "method": "Hedges' g", "test": "Mann-Whitney"})
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="session")
+def make_differences():
+    return differences
+
+
 @pytest.fixture(scope="session")
 def study_report(model_document, prediction_report) -> StudyReport:
     """A study with a failed patient, an empty cohort and hostile words."""
@@ -158,7 +178,10 @@ def study_report(model_document, prediction_report) -> StudyReport:
         cohorts=pd.DataFrame({"cohort": ["cN0"], "patients": [3], "nodes": [12]}),
         baseline=pd.DataFrame({"variable": [HOSTILE], "cN0": ["52 [46-60]"]}),
         figures={"flow": flow_diagram(flow)},
-        characterization=group_profile(model_document["group_means"]),
+        differences=differences(),
+        class_summary=pd.DataFrame(
+            [dict(zip(CLASS_NEEDS, ("training", "shape", 14, 2, 1, 1, 0.5, "shape_Flatness", 0.9), strict=True))]
+        ),
         model=model_document,
         settings={"evaluate": {"n_resamples": 2000, "seed": 11}},
         versions={"numpy": "2.4"},

@@ -7,11 +7,13 @@ import itertools
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from axilla.errors import InvalidValueError
 from axilla.report import PatientEntry, StudyReport, render_prediction, render_study
+from axilla.report.groups import groups_in_words
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 LOADING = ("src", "href", "srcset", "data", "action", "background", "poster")
@@ -194,9 +196,34 @@ def test_the_study_shows_counts_rates_and_reasons(pages):
 
 def test_the_study_says_which_direction_is_rounder(pages):
     text = pages["study"].text
-    assert "Flatness is higher in Group 2 (mean z +0.50 against -0.30)" in text
-    assert "Elongation is higher in Group 1 (mean z +0.20 against +0.10)" in text
+    assert "Nodes of Group 2 are rounder, less flat: Flatness is higher (median 0.6 against 0.5, g = +0.90" in text
+    assert "Nodes of Group 2 are more elongated: Elongation is lower (median 0.4 against 0.5, g = \u22120.90" in text
     assert "higher values mean rounder" in text
+    assert "Shape 2 of 14 (1 \u2191, 1 \u2193) 0.50 Flatness (0.90)" in text
+
+
+@pytest.mark.parametrize(
+    ("validation", "said"),
+    [
+        ((0.6, 0.4, 0.8), "the validation cohort agrees (g = +0.60, +0.40 to +0.80: medium)"),
+        ((-0.6, -0.8, -0.4), "the validation cohort contradicts this"),
+        ((0.1, -0.3, 0.5), "the validation cohort does not confirm this"),
+        ((-0.1, -0.15, -0.05), "a negligible difference the other way"),
+        ((np.nan, np.nan, np.nan), "(median 0.6 against 0.5, g = +0.90, +0.70 to +1.10: large)."),
+    ],
+)
+def test_where_validation_contradicts_is_said(make_differences, validation, said):
+    assert said in groups_in_words(make_differences(validation=validation))[0]
+
+
+def test_a_negligible_difference_gets_no_direction(make_differences):
+    sentence = groups_in_words(make_differences(training=(0.1, 0.05, 0.15)))[0]
+    assert sentence.startswith("In Flatness the groups hardly differ")
+    assert "rounder" not in sentence
+    doubtful = groups_in_words(make_differences(training=(0.4, -0.1, 0.9)))[0]
+    assert doubtful.startswith("Nodes of Group 2 may be rounder")
+    assert "its interval includes no difference" in doubtful
+    assert groups_in_words(None) == []
 
 
 def test_missing_figures_are_named(pages):

@@ -149,13 +149,19 @@ def import_(
     sources: Annotated[list[Path], typer.Argument(metavar="SRC...", help="DICOM folders, files, ZIPs, CDs.")],
     study: Annotated[Path, typer.Option("--study", help="Study folder; made if absent.")],
     clinical: Annotated[Path | None, typer.Option("--clinical", help="Clinical sheet (CSV).")] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            "--masks", metavar="DIR", help="Nodes drawn by hand: one mask per patient, file or folder named by its patient_id."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Catalog DICOM, choose each patient's series, and say why the others were not chosen."""
     from axilla.pipeline.catalog import import_study
 
     with progress_on_stderr() as progress:
-        outcome = import_study(sources, study, clinical, progress=progress)
+        outcome = import_study(sources, study, clinical, masks, progress=progress)
     emit(outcome.result, outcome.lines, as_json=as_json)
 
 

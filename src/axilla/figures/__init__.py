@@ -1,13 +1,15 @@
 """Pictures and charts. Each function returns a :class:`Drawing`: the image, a text for those who cannot see it, its numbers."""
 
+from axilla.figures.characterization import CLASS_NAMES, characterization, feature_class
 from axilla.figures.ct import SMALL, PictureSettings, contact_sheet, node_picture
 from axilla.figures.drawing import Drawing
 from axilla.figures.flow import CohortFlow, FlowCounts, flow_diagram
-from axilla.figures.groups import GroupedNodes, characterization, cluster_plot, group_profile
+from axilla.figures.groups import GroupedNodes, cluster_plot
 from axilla.figures.performance import node_level, patient_level, roc_points
 from axilla.figures.scene import SceneSettings, overview
 
 __all__ = [
+    "CLASS_NAMES",
     "SMALL",
     "CohortFlow",
     "Drawing",
@@ -18,8 +20,8 @@ __all__ = [
     "characterization",
     "cluster_plot",
     "contact_sheet",
+    "feature_class",
     "flow_diagram",
-    "group_profile",
     "node_level",
     "node_picture",
     "overview",

@@ -35,6 +35,9 @@ GROUP_COLORS = {1: BLUE, 2: VERMILION}
 GROUP_NAMES = {1: "Group 1 (presumed benign)", 2: "Group 2 (presumed metastatic)"}
 STATUS_COLORS = {"benign": SKY, "metastatic": ORANGE, "unlabeled": GRAY}
 
+PAGE_WIDTH_IN = 7.1
+"""Between the margins of a printed report (A4 or Letter): a figure this wide is printed at its own size."""
+
 _STYLE: Any = {
     "svg.hashsalt": "axilla",
     "svg.fonttype": "none",

@@ -1,8 +1,8 @@
-"""The two groups: where their nodes lie (the paper's Figure 3) and how their features differ (Figure 4)."""
+"""Where the nodes of the two groups lie (the paper's Figure 3)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 
 from axilla.errors import InvalidValueError
 from axilla.figures.drawing import (
-    GRAY,
     GROUP_COLORS,
     GROUP_NAMES,
     INK,
+    PAGE_WIDTH_IN,
     PALE,
     Drawing,
     finish,
@@ -25,16 +25,8 @@ from axilla.figures.drawing import (
 )
 from axilla.volume import FloatArray
 
-CLASS_NAMES = {
-    "shape": "Shape",
-    "firstorder": "First order",
-    "glcm": "GLCM",
-    "glrlm": "GLRLM",
-    "glszm": "GLSZM",
-    "gldm": "GLDM",
-    "ngtdm": "NGTDM",
-}
-"""The seven classes of features, in the paper's order, by the word in PyRadiomics' names."""
+MANY_NODES = 300
+"""From here on the marks are small, or they cover each other."""
 
 
 @dataclass(frozen=True)
@@ -106,57 +98,19 @@ def cluster_plot(cohorts: Sequence[GroupedNodes], centers: FloatArray) -> Drawin
     frames.append(pd.DataFrame({"cohort": "center", "group": [1, 2]}).assign(**_columns(center_points)))
     numbers = pd.concat(frames, ignore_index=True)
     with styled():
-        figure = new_figure(4.9 * len(cohorts), 4.4)
+        figure = new_figure(min(PAGE_WIDTH_IN, 3.6 * len(cohorts)), 3.6)
         panels = figure.subplots(1, len(cohorts), squeeze=False, sharex=True, sharey=True)[0]
         for axes, cohort, frame in zip(panels, cohorts, frames, strict=False):
             _scatter(axes, frame, center_points)
-            axes.set_title(f"{cohort.cohort} ({len(cohort.groups)} nodes)")
-            axes.set_xlabel(f"Principal component 1 ({100 * shares[0]:.0f} % of variance)")
-        panels[0].set_ylabel(f"Principal component 2 ({100 * shares[1]:.0f} %)")
+            n_1, n_2 = (int(np.sum(cohort.groups == group)) for group in (1, 2))
+            axes.set_title(f"{cohort.cohort}: {len(cohort.groups)} nodes\ngroup 1: {n_1}, group 2: {n_2}", fontsize=8.5)
+            axes.tick_params(labelsize=7.5)
+        figure.supxlabel(f"Principal component 1 ({100 * shares[0]:.0f} % of the training nodes' variance)", fontsize=8.5)
+        panels[0].set_ylabel(f"Principal component 2 ({100 * shares[1]:.0f} % of variance)", fontsize=8.5)
+        handles, labels = next(axes.get_legend_handles_labels() for axes in panels if axes.collections)
+        figure.legend(handles, labels, loc="outside upper left", ncols=1 if len(cohorts) == 1 else 3, fontsize=8, markerscale=1.4)
         counts = "; ".join(f"{c.cohort}: {np.sum(c.groups == 1)} in group 1, {np.sum(c.groups == 2)} in group 2" for c in cohorts)
         return finish(figure, "clusters", f"Cluster plot of nodes by principal components. {counts}.", numbers)
-
-
-def group_profile(group_means: Mapping[str, Sequence[float]]) -> pd.DataFrame:
-    """Mean z-scores of the two groups as a table.
-
-    Parameters
-    ----------
-    group_means : mapping of str to (float, float)
-        Per feature the mean training z-score of groups 1 and 2 (``model.group_means``).
-
-    Returns
-    -------
-    DataFrame
-        Columns ``feature, feature_class, mean_1, mean_2, difference`` (group 2 minus group 1), by class in the paper's order.
-    """
-    rows = [
-        {"feature": name, "feature_class": _feature_class(name), "mean_1": float(means[0]), "mean_2": float(means[1])}
-        for name, means in group_means.items()
-    ]
-    frame = pd.DataFrame(rows, columns=["feature", "feature_class", "mean_1", "mean_2"])
-    frame["difference"] = frame["mean_2"] - frame["mean_1"]
-    rank = frame["feature_class"].map({name: number for number, name in enumerate((*CLASS_NAMES, "other"))})
-    return frame.iloc[np.argsort(rank.to_numpy(), kind="stable")].reset_index(drop=True)
-
-
-def characterization(profile: pd.DataFrame) -> Drawing:
-    """Every feature's mean z-score in both groups, banded by feature class.
-
-    Parameters
-    ----------
-    profile : DataFrame
-        From :func:`group_profile`.
-    """
-    with styled():
-        figure = new_figure(12.0, 8.6)
-        rows = figure.subplots(2, 1, sharey=True)
-        half = _balanced_split(profile["feature_class"].tolist())
-        for axes, part in zip(rows, (profile.iloc[:half], profile.iloc[half:]), strict=True):
-            _profile_panel(axes, part)
-        rows[0].legend(loc="lower left", bbox_to_anchor=(0.0, 1.13), ncols=2, borderaxespad=0.0)
-        alt = f"Mean z-scores of {len(profile)} features in group 1 and group 2, by feature class; the numbers are in the table."
-        return finish(figure, "characterization", alt, profile)
 
 
 def _principal_plane(training: FloatArray, centers: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -184,58 +138,14 @@ def _scatter(axes: Axes, frame: pd.DataFrame, centers: FloatArray) -> None:
     if frame.empty:
         say_nothing_to_show(axes, "no evaluable node")
         return
+    size = 14 if len(frame) < MANY_NODES else 6
     for group, marker in ((1, "o"), (2, "^")):
-        part = frame[frame["group"] == group]
-        label = f"{GROUP_NAMES[group]}: {len(part)}"
+        part, color = frame[frame["group"] == group], GROUP_COLORS[group]
         axes.scatter(
-            part["pc1"], part["pc2"], s=16, marker=marker, color=GROUP_COLORS[group], alpha=0.6, linewidths=0, label=label
+            part["pc1"], part["pc2"], s=size, marker=marker, color=color, alpha=0.55, linewidths=0, label=GROUP_NAMES[group]
         )
-    axes.scatter(
-        centers[:, 0], centers[:, 1], s=70, marker="X", color=INK, edgecolors="white", linewidths=0.8, label="Centers", zorder=3
-    )
+    for center, color in zip(centers, GROUP_COLORS.values(), strict=True):
+        axes.scatter(center[0], center[1], s=75, marker="X", color=color, edgecolors="white", linewidths=1.2, zorder=3)
+    axes.scatter([], [], s=50, marker="X", color=INK, label="Centers of the groups")
     axes.axhline(0, color=PALE, linewidth=0.8, zorder=0)
     axes.axvline(0, color=PALE, linewidth=0.8, zorder=0)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=9, handletextpad=0.3)
-
-
-def _profile_panel(axes: Axes, part: pd.DataFrame) -> None:
-    if part.empty:
-        say_nothing_to_show(axes, "no feature")
-        return
-    place = np.arange(len(part))
-    low, high = part[["mean_1", "mean_2"]].min(axis=1), part[["mean_1", "mean_2"]].max(axis=1)
-    axes.vlines(place, low, high, color=GRAY, linewidth=0.8, zorder=1)
-    for group, marker in ((1, "o"), (2, "^")):
-        axes.scatter(
-            place, part[f"mean_{group}"], s=22, marker=marker, color=GROUP_COLORS[group], label=GROUP_NAMES[group], zorder=2
-        )
-    axes.axhline(0, color=GRAY, linewidth=0.8)
-    classes = part["feature_class"].tolist()
-    starts = [i for i in range(len(classes)) if i == 0 or classes[i] != classes[i - 1]]
-    for number, (start, stop) in enumerate(zip(starts, [*starts[1:], len(classes)], strict=True)):
-        if number % 2 == 0:
-            axes.axvspan(start - 0.5, stop - 0.5, color=PALE, alpha=0.45, linewidth=0, zorder=0)
-        name = CLASS_NAMES.get(classes[start], classes[start])
-        axes.text(
-            (start + stop - 1) / 2,
-            1.01,
-            name,
-            transform=axes.get_xaxis_transform(),
-            ha="center",
-            va="bottom",
-            fontsize=9,
-            fontweight="bold",
-        )
-    axes.set_xlim(-0.5, len(part) - 0.5)
-    axes.set_ylabel("Mean z-score (SD)")
-    axes.set_xticks(place, [name.rpartition("_")[2] for name in part["feature"]], rotation=90, fontsize=7.5)
-
-
-def _feature_class(name: str) -> str:
-    return next((word for word in CLASS_NAMES if f"_{word}_" in name), "other")
-
-
-def _balanced_split(classes: list[str]) -> int:
-    """Where to break into two rows: at a class border nearest to the middle."""
-    borders = [i for i in range(1, len(classes)) if classes[i] != classes[i - 1]]
-    return min(borders, key=lambda i: abs(i - len(classes) / 2), default=(len(classes) + 1) // 2)

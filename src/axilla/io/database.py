@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS series (
   patient_id TEXT NOT NULL, series_uid TEXT NOT NULL, chosen INTEGER NOT NULL, reason TEXT NOT NULL, files TEXT NOT NULL,
   n_slices INTEGER NOT NULL, description TEXT NOT NULL, PRIMARY KEY (patient_id, series_uid)
 );
+CREATE TABLE IF NOT EXISTS masks (patient_id TEXT PRIMARY KEY, path TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS journal (
   stage TEXT NOT NULL, patient_id TEXT NOT NULL, state TEXT NOT NULL, message TEXT NOT NULL,
   inputs TEXT NOT NULL, outputs TEXT NOT NULL, finished_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -64,6 +65,31 @@ class SeriesRow:
                     "bring the folder or disc back, or import it anew."
                 ) from error
             parts.append((Path(name).name, state.st_size, state.st_mtime_ns))
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class MaskRow:
+    """The mask of a patient's nodes that the user brought, and the file it lies in."""
+
+    patient_id: str
+    path: str
+
+    def fingerprint(self) -> str:
+        """Hash of the file's name, size and time of change.
+
+        Raises
+        ------
+        InputRefusedError
+            If the file is no longer there.
+        """
+        try:
+            state = Path(self.path).stat()
+        except OSError as error:
+            raise InputRefusedError(
+                "The mask of this patient's nodes is gone or unreadable now; bring it back, or import the masks anew."
+            ) from error
+        parts = (Path(self.path).name, state.st_size, state.st_mtime_ns)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -109,8 +135,8 @@ class StudyDatabase:
                 f"study.db has schema {found}, this axilla reads schema {SCHEMA}; import the DICOM into a new study."
             )
 
-    def save_catalog(self, patients: Sequence[Patient], series: Sequence[SeriesRow]) -> None:
-        """Replace the catalog: all patients and series, or nothing."""
+    def save_catalog(self, patients: Sequence[Patient], series: Sequence[SeriesRow], masks: Sequence[MaskRow] = ()) -> None:
+        """Replace the catalog: all patients, series and masks, or nothing."""
         rows = [
             (
                 p.patient_id,
@@ -125,6 +151,8 @@ class StudyDatabase:
         with self._transaction():
             self._connection.execute("DELETE FROM patients")
             self._connection.execute("DELETE FROM series")
+            self._connection.execute("DELETE FROM masks")
+            self._connection.executemany("INSERT INTO masks VALUES (?, ?)", [(mask.patient_id, mask.path) for mask in masks])
             self._connection.executemany("INSERT INTO patients VALUES (?, ?, ?, ?, ?, ?)", rows)
             self._connection.executemany(
                 "INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -143,6 +171,11 @@ class StudyDatabase:
         """All cataloged series."""
         rows = self._connection.execute("SELECT * FROM series ORDER BY patient_id, series_uid").fetchall()
         return tuple(SeriesRow(r[0], r[1], bool(r[2]), r[3], tuple(json.loads(r[4])), r[5], r[6]) for r in rows)
+
+    def masks(self) -> dict[str, MaskRow]:
+        """The masks the user brought, by pseudonym; the nodes of other patients are to be located."""
+        rows = self._connection.execute("SELECT patient_id, path FROM masks ORDER BY patient_id").fetchall()
+        return {patient_id: MaskRow(patient_id, path) for patient_id, path in rows}
 
     def record(self, patient_id: str, rows: Iterable[JournalRow]) -> None:
         """Replace all of a patient's rows (empty patient: the whole study's)."""

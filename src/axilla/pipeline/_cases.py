@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from axilla.cohort import Patient
 from axilla.errors import InputRefusedError
-from axilla.io.database import JournalRow, SeriesRow, StudyDatabase
+from axilla.io.database import JournalRow, MaskRow, SeriesRow, StudyDatabase
 from axilla.io.study import StudyFolder
 from axilla.pipeline._progress import Progress
 from axilla.pipeline._workers import Watch, Workers, run_tasks
 from axilla.pipeline.case import CaseTask, run_case
 from axilla.pipeline.settings import CaseSettings
-from axilla.pipeline.stages import PATIENT_STAGES, Stage, why_again
+from axilla.pipeline.stages import OUTSIDE, PATIENT_STAGES, Stage, why_again
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class _Plan:
     def __init__(self, folder: StudyFolder, database: StudyDatabase, settings: CaseSettings, holder: str) -> None:
         self._folder, self._settings, self._holder, self._database = folder, settings, holder, database
         series = database.series()
+        self._masks = database.masks()
         self._chosen = {row.patient_id: row for row in series if row.is_chosen}
         self._reasons = {row.patient_id: row.reason for row in series if not row.is_chosen}
         self._journal: dict[str, dict[str, JournalRow]] = {}
@@ -76,7 +77,8 @@ class _Plan:
             series = self._chosen.get(patient_id)
             if series is None:
                 raise InputRefusedError(self._reasons.get(patient_id, "no CT was imported for this patient"))
-            outside, gone = _outside(series)
+            mask = self._masks.get(patient_id)
+            outside, gone = _outside(series, mask)
             task = CaseTask(
                 patient_id,
                 series,
@@ -85,6 +87,7 @@ class _Plan:
                 outside,
                 self._journal.get(patient_id, {}),
                 self._holder,
+                mask,
             )
             outdated = task.outdated()
             if outdated and gone:
@@ -108,18 +111,20 @@ class _Plan:
             return again
         return [
             *again,
-            f"The CT of {', '.join(self._without_ct)} is no longer where it was imported from; what was made of it stands, but "
-            "it cannot be looked at or done again: bring the folder or disc back, or import it anew.",
+            f"CT or mask of {', '.join(self._without_ct)} is no longer where it was imported from; what was made of it stands, "
+            "but it cannot be looked at or done again: bring the folder or disc back, or import it anew.",
         ]
 
 
-def _outside(series: SeriesRow) -> tuple[dict[str, str], str]:
+def _outside(series: SeriesRow, mask: MaskRow | None) -> tuple[dict[str, str], str]:
     """Digests of what lies outside the study folder, and why one could not be had."""
-    found = {"series": series.series_uid}
-    try:
-        return {**found, "CT": series.fingerprint()}, ""
-    except InputRefusedError as error:
-        return found, str(error)
+    found, gone = {"series": series.series_uid}, ""
+    for name, row in zip(OUTSIDE, (series, mask), strict=True):
+        try:
+            found[name] = row.fingerprint() if row else "none"
+        except InputRefusedError as error:
+            gone = str(error)
+    return found, gone
 
 
 class _Journal(Watch[CaseTask, tuple[JournalRow, ...]]):

@@ -18,6 +18,7 @@ from axilla.io.models import write_model
 from axilla.io.study import StudyFolder
 from axilla.io.tables import write_table
 from axilla.model import apply_patient_rule, predict, train
+from axilla.pipeline._differences import class_summary
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress
 from axilla.pipeline.learn import summary_lines, write_evaluation
@@ -145,6 +146,8 @@ def _write_results(folder: StudyFolder, results: StudyResults) -> None:
     write_table(results.predictions, folder.results / "predictions.csv", "predictions", is_synthetic=synthetic)
     write_table(results.patients, folder.results / "patients.csv", "patients", is_synthetic=synthetic)
     write_table(results.differences, folder.results / "group_differences.csv", "group differences", is_synthetic=synthetic)
+    by_class = class_summary(results.differences)
+    write_table(by_class, folder.results / "group_differences_by_class.csv", "group differences by class", is_synthetic=synthetic)
     write_evaluation(results.evaluation, folder.results)
 
 

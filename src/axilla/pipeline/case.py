@@ -19,7 +19,7 @@ from axilla.atlas import Atlas, build_atlas
 from axilla.errors import AxillaError, CannotWriteError, InputRefusedError
 from axilla.figures import SMALL, node_picture
 from axilla.io.atlas import write_atlas
-from axilla.io.database import JournalRow, SeriesRow
+from axilla.io.database import JournalRow, MaskRow, SeriesRow
 from axilla.io.dicom import read_series, scan
 from axilla.io.exchange import read_mask
 from axilla.io.files import remove_leftovers, write_json
@@ -156,6 +156,8 @@ class CaseTask:
     outside: Mapping[str, str]
     journal: Mapping[str, JournalRow]
     holder: str = ""
+    mask: MaskRow | None = None
+    """The nodes as somebody drew them, instead of axilla's."""
 
     def inputs(self, stage: Stage) -> dict[str, str]:
         """What the stage would be made of now."""
@@ -225,7 +227,11 @@ def _done(stage: Stage, task: CaseTask, volume: Callable[[], Volume]) -> Journal
 
 def _locate(task: CaseTask, volume: Volume) -> None:
     """Nodes, atlas, pictures."""
-    located = locate_nodes(volume, task.settings)
+    if task.mask is None:
+        located = locate_nodes(volume, task.settings)
+    else:
+        drawn = read_mask(Path(task.mask.path), volume.geometry, slices=volume.slices)
+        located = describe_nodes(volume, drawn.segmentation, drawn.notes, task.settings)
     write_located(located, build(located, task.settings), task.folder)
     pictures = [node_picture(volume, located.segmentation, node, settings=SMALL) for node in located.nodes]
     shutil.rmtree(task.folder / "pictures", ignore_errors=True)

@@ -1,4 +1,4 @@
-"""``axilla import``: from DICOM sources and a clinical sheet to a study's catalog.
+"""``axilla import``: from DICOM sources, a clinical sheet and masks drawn by hand to a study's catalog.
 
 Patients are those of the clinical sheet, in its order, then those of the DICOM files that the sheet does not know. Pseudonyms are
 given once and kept: importing again, with more sources, adds.
@@ -13,9 +13,10 @@ from pathlib import Path
 from axilla.cohort import Patient
 from axilla.errors import InputRefusedError
 from axilla.io.clinical import read_clinical_sheet
-from axilla.io.database import SeriesRow
+from axilla.io.database import MaskRow, SeriesRow
 from axilla.io.dicom import Catalog, Series, SeriesInfo, choose_series, scan
 from axilla.io.dicom.choose import refusal_reason
+from axilla.io.masks import FoundMasks, find_masks
 from axilla.io.study import StudyFolder
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
@@ -23,14 +24,34 @@ from axilla.pipeline._pseudonyms import pseudonyms
 
 
 def import_study(
-    sources: Sequence[Path], root: Path, clinical: Path | None = None, *, title: str = "", progress: Progress = silent
+    sources: Sequence[Path],
+    root: Path,
+    clinical: Path | None = None,
+    masks: Path | None = None,
+    *,
+    title: str = "",
+    progress: Progress = silent,
 ) -> Outcome:
-    """Catalog the sources into a study; `title` (default: the folder's name) is what a new ``study.toml`` calls it.
+    """Catalog the sources into a study.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        DICOM folders, files, ZIPs, CDs.
+    root : Path
+        The study; made if absent.
+    clinical : Path, optional
+        The clinical sheet.
+    masks : Path, optional
+        Folder of masks drawn by hand, one per patient, named by the hospital identifier (:mod:`axilla.io.masks`).
+    title : str
+        What a new ``study.toml`` calls the study; default: the folder's name.
 
     Raises
     ------
     InputRefusedError
-        If a source or the sheet cannot be read, the sheet has faulty rows (all are named), or no DICOM image was found.
+        If a source or the sheet cannot be read, the sheet has faulty rows (all are named), no DICOM image was found, or a
+        patient has more than one mask.
     """
     sheet = read_clinical_sheet(clinical) if clinical else {}
     progress("read headers", 0, 1)
@@ -43,9 +64,10 @@ def import_study(
     found = _by_hospital_id(catalog)
     if StudyFolder(root).is_of_tables:
         raise InputRefusedError(f"{root} holds a study made from feature tables; give another folder for one from CTs.")
+    drawn = find_masks(masks, {*StudyFolder(root).read_key().values(), *sheet, *found}) if masks else None
     folder = StudyFolder.create(root, title)
     with folder.writing("axilla import"):
-        return _add(folder, sheet, catalog, found, progress)
+        return _add(folder, sheet, catalog, found, drawn, progress)
 
 
 def _add(
@@ -53,13 +75,14 @@ def _add(
     sheet: Mapping[str, Patient],
     catalog: Catalog,
     found: Mapping[str, tuple[Series, ...]],
+    drawn: FoundMasks | None,
     progress: Progress,
 ) -> Outcome:
     """Add what was found to the study's key and catalog."""
     key = pseudonyms(folder.read_key(), [*sheet, *found])
     with folder.database() as database:
         known = {patient.patient_id: patient for patient in database.patients()}
-        rows = list(database.series())
+        rows, mask_rows = list(database.series()), database.masks()
     for hospital_id, patient in sheet.items():
         known[key[hospital_id]] = replace(patient, patient_id=key[hospital_id])
     found = _with_earlier(found, rows, key)
@@ -70,9 +93,33 @@ def _add(
         rows = [row for row in rows if row.patient_id != pseudonym] + _series_rows(pseudonym, series)
     progress("choose series", len(found), len(found))
     folder.write_key({pseudonym: hospital_id for hospital_id, pseudonym in key.items()})
+    if drawn:
+        mask_rows = _with_masks(mask_rows, drawn, key)
     with folder.database() as database:
-        database.save_catalog(list(known.values()), rows)
-    return _outcome(folder, list(known.values()), rows, catalog, bool(sheet) or any(p.facts for p in known.values()))
+        database.save_catalog(list(known.values()), rows, list(mask_rows.values()))
+    has_sheet = bool(sheet) or any(patient.facts for patient in known.values())
+    outcome = _outcome(folder, list(known.values()), rows, catalog, has_sheet)
+    return _with_mask_lines(outcome, mask_rows, rows, drawn.others if drawn else ())
+
+
+def _with_masks(earlier: Mapping[str, MaskRow], drawn: FoundMasks, key: Mapping[str, str]) -> dict[str, MaskRow]:
+    """The masks cataloged earlier, those of the folder given now as it is now."""
+    kept = {patient_id: row for patient_id, row in earlier.items() if drawn.folder not in Path(row.path).parents}
+    return {**kept, **{key[name]: MaskRow(key[name], str(path)) for name, path in drawn.files.items()}}
+
+
+def _with_mask_lines(outcome: Outcome, masks: Mapping[str, MaskRow], rows: Sequence[SeriesRow], others: Sequence[str]) -> Outcome:
+    """What was found in the folder of masks, and who has none; nothing where the study has no masks."""
+    if not masks and not others:
+        return outcome
+    without = [row.patient_id for row in rows if row.is_chosen and row.patient_id not in masks]
+    lines = (
+        f"{len(masks)} patients with a mask; the nodes of {len(without)} others are located by the detector",
+        *(f"no mask: {patient_id}" for patient_id in without),
+        *(f"mask not used: {sentence}" for sentence in others),
+    )
+    result = {**outcome.result, "with_mask": sorted(masks), "without_mask": without, "masks_not_used": list(others)}
+    return replace(outcome, result=result, lines=(*outcome.lines[:-1], *lines, outcome.lines[-1]))
 
 
 def _with_earlier(

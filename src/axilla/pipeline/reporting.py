@@ -20,7 +20,6 @@ from axilla.figures import (
     characterization,
     cluster_plot,
     flow_diagram,
-    group_profile,
     node_level,
     overview,
     patient_level,
@@ -30,7 +29,7 @@ from axilla.io.files import write_bytes, write_text
 from axilla.io.study import StudyFolder
 from axilla.model import Model, model_to_dict
 from axilla.pipeline._baseline import baseline_table
-from axilla.pipeline._differences import group_differences
+from axilla.pipeline._differences import class_summary, group_differences
 from axilla.pipeline._versions import versions
 from axilla.pipeline.pictures import read_pictures
 from axilla.pipeline.settings import StudySettings, plain_settings
@@ -39,6 +38,8 @@ from axilla.table import FeatureTable
 
 OVERVIEW = "overview"
 ROLES = ("training", "validation", "cN0")
+COMPARED_ROLES = ("training", "validation")
+"""Cohorts in which the groups are compared feature by feature."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,11 @@ class StudyResults:
     @cached_property
     def differences(self) -> pd.DataFrame:
         """Group 2 against group 1, feature by feature, in the training and in the validation cohort."""
-        parts = []
-        for role in ("training", "validation"):
-            members = [patient.patient_id for patient in self.finished if patient.role == role]
-            parts.append(group_differences(role, self.features.select(members), self.predictions))
-        return pd.concat(parts, ignore_index=True)
+        return group_differences({role: self.counted(role) for role in COMPARED_ROLES}, self.predictions, self.settings.evaluate)
+
+    def counted(self, role: str) -> FeatureTable:
+        """Features of the nodes that count, of a role's finished patients."""
+        return self.features.select([patient.patient_id for patient in self.finished if patient.role == role])
 
     @property
     def finished(self) -> tuple[Patient, ...]:
@@ -95,7 +96,8 @@ def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
         cohorts=_cohort_frame(results),
         baseline=baseline_table(results.cohort),
         figures=figures,
-        characterization=_profile(results),
+        differences=results.differences,
+        class_summary=class_summary(results.differences),
         model=model_to_dict(results.model),
         settings=_settings(results),
         versions=versions(),
@@ -105,12 +107,6 @@ def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
         tools=results.tools,
     )
     write_text(folder.report_path, render_study(report))
-
-
-def _profile(results: StudyResults) -> pd.DataFrame:
-    """The groups' mean z-scores and effect sizes in the training cohort, feature by feature."""
-    training = results.differences.query("cohort == 'training'")
-    return group_profile(results.model.group_means).merge(training.drop(columns="cohort"), on="feature", how="left")
 
 
 def _settings(results: StudyResults) -> dict[str, Mapping[str, object]]:
@@ -129,7 +125,7 @@ def _figures(results: StudyResults) -> dict[str, Drawing]:
     return {
         "flow": flow_diagram(_flow(results)),
         "clusters": cluster_plot([group for group in groups if len(group.groups)], results.model.centers),
-        "characterization": characterization(group_profile(results.model.group_means)),
+        **characterization(results.differences, results.settings.evaluate.level),
         "node_level": node_level(evaluation["node_level"], results.evaluation.nodes),
         "patient_level": patient_level({k: v for k, v in evaluation["patient_level"].items() if k != "all"}),
     }
@@ -146,8 +142,7 @@ def _overview(folder: StudyFolder, results: StudyResults) -> Drawing:
 
 def _grouped(results: StudyResults, role: str) -> GroupedNodes:
     """The counted, evaluable nodes of a role with their groups."""
-    members = [patient.patient_id for patient in results.finished if patient.role == role]
-    table = results.features.select(members).evaluable
+    table = results.counted(role).evaluable
     keys = table.frame[["patient_id", "node_id"]].merge(results.predictions, on=["patient_id", "node_id"], how="left")
     z_scores = results.model.z_scores(table.values(results.model.feature_names))
     return GroupedNodes(role, z_scores, keys["group"].to_numpy(dtype=np.int64))

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from axilla.detectors import BUILT_IN
-
-ROUNDNESS = ("original_shape_Flatness", "original_shape_Elongation")
-"""Features whose names mislead: PyRadiomics defines them as ratios of axis lengths, 1 for a sphere and smaller when flat or
-long (PyRadiomics documentation, "Shape Features")."""
 
 
 def methods_sentences(
@@ -65,32 +59,6 @@ def _origin(detector: Mapping[str, Any], has_given_mask: bool) -> str:
         return "Candidates for axillary lymph nodes were located and segmented on the CT by axilla's own method,"
     weights = f", trained on {detector['trained_on']}" if detector.get("trained_on") else ""
     return f"The nodes were segmented by the detector '{name}'{weights}, which is not part of axilla; they were separated,"
-
-
-def shape_in_words(characterization: pd.DataFrame | None) -> list[str]:
-    """What the groups' Flatness and Elongation mean, in the direction actually found.
-
-    Parameters
-    ----------
-    characterization : DataFrame or None
-        Columns ``feature``, ``mean_1``, ``mean_2`` (mean z-scores).
-    """
-    if characterization is None or characterization.empty:
-        return []
-    means = {str(row["feature"]): (float(row["mean_1"]), float(row["mean_2"])) for row in characterization.to_dict("records")}
-    sentences = []
-    for feature in ROUNDNESS:
-        if feature not in means:
-            continue
-        mean_1, mean_2 = means[feature]
-        rounder, flatter = (2, 1) if mean_2 > mean_1 else (1, 2)
-        name = feature.rpartition("_")[2]
-        sentences.append(
-            f"{name} is higher in Group {rounder} (mean z {max(means[feature]):+.2f} against {min(means[feature]):+.2f}): "
-            f"nodes of Group {rounder} are rounder in this respect, those of Group {flatter} "
-            f"{'flatter' if name == 'Flatness' else 'longer'}."
-        )
-    return sentences
 
 
 def _features_sentence(radiomics: Mapping[str, Any]) -> str:

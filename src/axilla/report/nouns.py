@@ -17,6 +17,31 @@ from axilla.volume import Acquisition, Geometry
 PREDICTION_NEEDS = ("node_id", "group", "score", "probability", "warnings")
 PATIENT_NEEDS = ("side", "rule", "call", "score", "n_nodes", "n_not_evaluable", "warnings")
 
+DIFFERENCE_NEEDS = (
+    "cohort",
+    "feature",
+    "feature_class",
+    "median_1",
+    "median_2",
+    "effect",
+    "low",
+    "high",
+    "method",
+    "test",
+    "p_holm",
+)
+CLASS_NEEDS = (
+    "cohort",
+    "feature_class",
+    "features",
+    "differ",
+    "higher_in_2",
+    "lower_in_2",
+    "median_size",
+    "largest",
+    "largest_effect",
+)
+
 
 @dataclass(frozen=True)
 class PredictionReport:
@@ -155,10 +180,11 @@ class StudyReport:
     baseline : DataFrame or None
         Baseline table: first column the variable, then one per cohort, values as they are to be shown.
     figures : mapping of str to Drawing
-        By :data:`axilla.report.FIGURES`: ``flow, clusters, characterization, node_level, patient_level, overview``. Missing
-        ones are named in the report as missing.
-    characterization : DataFrame or None
-        From :func:`axilla.figures.group_profile`.
+        By :data:`axilla.report.FIGURES`. Missing ones are named in the report as missing.
+    differences : DataFrame or None
+        Group 2 against group 1, by cohort (training first) and feature: :data:`DIFFERENCE_NEEDS` and others.
+    class_summary : DataFrame or None
+        How many features of each class differ, by cohort: :data:`CLASS_NEEDS` and others.
     model : mapping or None
         ``model_to_dict``.
     settings : mapping of str to mapping
@@ -178,7 +204,8 @@ class StudyReport:
     cohorts: pd.DataFrame | None = None
     baseline: pd.DataFrame | None = None
     figures: Mapping[str, Drawing] = field(default_factory=dict)
-    characterization: pd.DataFrame | None = None
+    differences: pd.DataFrame | None = None
+    class_summary: pd.DataFrame | None = None
     model: Mapping[str, Any] | None = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -192,11 +219,15 @@ class StudyReport:
         unknown = sorted(set(self.figures) - set(FIGURES))
         if unknown:
             raise InvalidValueError(f"A study's figures are {', '.join(FIGURES)}, not {', '.join(unknown)}.")
+        if self.differences is not None:
+            _need(self.differences, DIFFERENCE_NEEDS, "differences")
+        if self.class_summary is not None:
+            _need(self.class_summary, CLASS_NEEDS, "summary of feature classes")
         for name in ("results", "figures", "settings", "versions"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
 
-FIGURES = ("flow", "clusters", "characterization", "node_level", "patient_level", "overview")
+FIGURES = ("flow", "clusters", "characterization", "characterization_texture", "node_level", "patient_level", "overview")
 """The figures of a study's report, in the paper's order."""
 
 

@@ -16,9 +16,11 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from axilla._version import __version__
+from axilla.figures import CLASS_NAMES
 from axilla.figures.drawing import GROUP_COLORS, GROUP_NAMES, Drawing
 from axilla.node import SIDES, Node
-from axilla.report.methods import methods_sentences, shape_in_words
+from axilla.report.groups import groups_in_words
+from axilla.report.methods import methods_sentences
 from axilla.report.nouns import PredictionReport, StudyReport
 
 DASH = "\u2013"
@@ -41,6 +43,9 @@ RATE_NAMES = {
     "fpr": "False positive rate",
     "fnr": "False negative rate",
 }
+
+N_LARGEST = 10
+"""Features listed as those that differ most; all stand in ``results/group_differences.csv``."""
 
 THICK_SLICE_MM = 1.5
 """Above this slice spacing a report says what thick slices do; the paper's CTs had 1 mm."""
@@ -84,8 +89,8 @@ def render_study(report: StudyReport) -> str:
             patient_levels=patient_level,
             table1=_frame(report.baseline),
             cohort_table=_frame(report.cohorts),
-            characterization=_characterization(report.characterization),
-            shape_words=shape_in_words(report.characterization),
+            groups=_groups(report),
+            classes=_classes(report.class_summary),
             failed=[p for p in report.patients if p.failure],
             methods=methods_sentences(report.settings, report.model, is_study=True, seed=report.seed, tools=report.tools),
             **_shared(report.model, report.settings, report.versions),
@@ -107,8 +112,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=_number, percent=_percent, p_value=_p_value, data_uri=data_uri, value=_value)
-    environment.globals.update(rate_names=RATE_NAMES, group_names=GROUP_NAMES, group_colors=GROUP_COLORS, side_names=SIDE_NAMES)
+    environment.filters.update(
+        number=_number, percent=_percent, p_value=_p_value, p_short=_p_short, data_uri=data_uri, value=_value, short=_short
+    )
+    environment.globals.update(
+        rate_names=RATE_NAMES, group_names=GROUP_NAMES, group_colors=GROUP_COLORS, side_names=SIDE_NAMES, class_names=CLASS_NAMES
+    )
     return environment
 
 
@@ -235,12 +244,25 @@ def _frame(frame: pd.DataFrame | None) -> dict[str, Any] | None:
     return {"columns": [str(column) for column in frame.columns], "rows": rows}
 
 
-def _characterization(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
-    """The features that differ most between the groups."""
+def _groups(report: StudyReport) -> dict[str, Any]:
+    """How the groups differ: per class, in words, and the features that differ most in the first (the training) cohort."""
+    frame = report.differences
     if frame is None or frame.empty:
-        return []
-    order = frame["difference"].abs().sort_values(ascending=False, kind="stable").index
-    return [{str(k): v for k, v in row.items()} for row in frame.loc[order].head(12).to_dict("records")]
+        return {"words": [], "largest": []}
+    cohorts = {str(name): rows.set_index("feature") for name, rows in frame.groupby("cohort", sort=False)}
+    trained = next(iter(cohorts.values()))
+    order = trained["effect"].abs().dropna().sort_values(ascending=False, kind="stable").index[:N_LARGEST]
+    largest = [(str(name), [rows.loc[name].to_dict() for rows in cohorts.values()]) for name in order]
+    methods = sorted({str(method) for method in frame["method"] if method})
+    return {"words": groups_in_words(frame), "largest": largest, "cohorts": list(cohorts), "methods": methods}
+
+
+def _classes(frame: pd.DataFrame | None) -> dict[str, list[dict[str, Any]]]:
+    """The summary of each class of features, cohort by cohort."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in [] if frame is None else frame.to_dict("records"):
+        rows.setdefault(str(row["feature_class"]), []).append({str(key): value for key, value in row.items()})
+    return rows
 
 
 def _sentence(words: str) -> str:
@@ -260,6 +282,11 @@ def _number(value: Any, digits: int = 1) -> str:
     return words.replace("-", "\u2212" if float(words) else "")  # rounded to zero is zero
 
 
+def _short(value: Any) -> str:
+    """A number with three significant digits, or a dash."""
+    return DASH if _is_missing(value) else f"{float(value):.3g}".replace("-", "\u2212")
+
+
 def _percent(value: Any, digits: int = 1) -> str:
     """A share in percent, or a dash."""
     return DASH if _is_missing(value) else f"{100 * float(value):.{digits}f} %"
@@ -270,6 +297,11 @@ def _p_value(value: Any) -> str:
     if _is_missing(value):
         return DASH
     return f"{float(value):.3f}" if float(value) >= 0.001 else f"{float(value):.1e}"
+
+
+def _p_short(value: Any) -> str:
+    """A P value as far as its size tells anything, in tables of many."""
+    return "<\u00a00.001" if not _is_missing(value) and float(value) < 0.001 else _p_value(value)
 
 
 def _value(value: Any) -> str:

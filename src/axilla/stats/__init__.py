@@ -1,6 +1,6 @@
 """Statistics on plain numbers and arrays: proportions, comparisons of groups and pairs, ROC areas, bootstrap by patient."""
 
-from axilla.stats.bootstrap import IntArray, bootstrap_auc, bootstrap_ratio, patient_draws
+from axilla.stats.bootstrap import IntArray, bootstrap_auc, bootstrap_hedges_g, bootstrap_ratio, patient_draws
 from axilla.stats.groups import (
     SIGNIFICANCE,
     Test,
@@ -34,6 +34,7 @@ __all__ = [
     "auc",
     "bartlett",
     "bootstrap_auc",
+    "bootstrap_hedges_g",
     "bootstrap_ratio",
     "compare_counts",
     "compare_numbers",

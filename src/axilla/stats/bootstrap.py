@@ -108,6 +108,58 @@ def bootstrap_auc(
     return _percentile(area, in_order[pairs > 0] / pairs[pairs > 0], len(draws), level)
 
 
+def bootstrap_hedges_g(
+    values: npt.ArrayLike, is_second: npt.ArrayLike, patient: npt.ArrayLike, draws: IntArray, level: float = LEVEL
+) -> FloatArray:
+    """Ends of the percentile interval by patient of Hedges' g, second minus first, of many variables at once.
+
+    Parameters
+    ----------
+    values : array_like, shape (n, m)
+        One row per case, one column per variable.
+    is_second : array_like of bool, shape (n,)
+        Which of the two groups a case is in.
+    patient : array_like of int, shape (n,)
+        Index of each case's patient, 0..n_patients-1.
+    draws : ndarray of int, shape (n_resamples, n_patients)
+        From :func:`patient_draws`.
+
+    Returns
+    -------
+    ndarray, shape (2, m)
+        Lower and upper ends; NaN where the variable does not vary, or half of the resamples or more cannot tell.
+
+    Notes
+    -----
+    Resamples with fewer than two cases in a group, or without spread, are left out. A resample's sums are weighted sums of the
+    patients' sums, so that cases are visited once.
+    """
+    table, second, index = np.asarray(values, dtype=np.float64), np.asarray(is_second, dtype=bool), np.asarray(patient)
+    spread = table.std(axis=0)
+    table = (table - table.mean(axis=0)) / np.where(spread > 0, spread, 1.0)  # sums of squares of small numbers lose no digits
+    n, mean, squares = zip(*(_drawn_moments(table[chosen], index[chosen], draws) for chosen in (~second, second)), strict=True)
+    cases = n[0] + n[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pooled = np.sqrt((squares[0] + squares[1]) / (cases - 2))
+        g = (1 - 3 / (4 * cases - 9)) * (mean[1] - mean[0]) / pooled
+    g[(np.minimum(n[0], n[1]) < 2).ravel()] = np.nan
+    g[~np.isfinite(g) | (pooled < 1e-9)] = np.nan
+    ends = np.full((2, table.shape[1]), np.nan)
+    enough = np.isfinite(g).sum(axis=0) > len(draws) / 2
+    ends[:, enough] = np.nanquantile(g[:, enough], [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return ends
+
+
+def _drawn_moments(table: FloatArray, index: IntArray, draws: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Of each resample: cases ``(n_resamples, 1)``, means and sums of squared deviations ``(n_resamples, m)``."""
+    by_patient = np.zeros((draws.shape[1], 1 + 2 * table.shape[1]))
+    np.add.at(by_patient, index, np.hstack([np.ones((len(table), 1)), table, table**2]))
+    n, total, squares = np.split(draws.astype(np.float64) @ by_patient, [1, 1 + table.shape[1]], axis=1)
+    mean = total / np.maximum(n, 1)
+    deviations: FloatArray = np.maximum(squares - n * mean**2, 0.0)
+    return n, mean, deviations
+
+
 def _ordered_pairs(truth: npt.NDArray[np.bool_], values: FloatArray, index: IntArray, n_patients: int) -> FloatArray:
     """Pairs in order (ties one half) of positives of patient i and negatives of patient j, ``(n_patients, n_patients)``."""
     matrix = np.zeros((n_patients, n_patients))
