@@ -51,7 +51,7 @@ def test_one_writer_the_second_is_told(tmp_path: Path, capsys: pytest.CaptureFix
     with StudyFolder.open(study).writing("test"):
         for command in (again, ["run", str(study)], ["report", str(study)]):
             assert run(command) == 3
-            assert "Another axilla is working" in capsys.readouterr().err
+            assert "Another axilla (test, process" in capsys.readouterr().err
     assert run(again) == 0
 
 
@@ -73,6 +73,19 @@ def test_one_identifier_with_two_names_is_told_without_the_names(tmp_path: Path,
     put(tmp_path / "one" / "d", thorax(200), patient_id="X", patient_name="Smith^Anna", uid_seed="d")
     assert run(["import", str(tmp_path / "one"), "--study", str(tmp_path / "other")]) == 0
     assert "differing names" not in capsys.readouterr().out
+
+
+def test_a_sheet_that_lost_leading_zeros_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path / "ct" / "1", thorax(200), patient_id="00417", uid_seed="1")
+    sheet, study = tmp_path / "clinical.csv", tmp_path / "study"
+    again = ["import", str(tmp_path / "ct"), "--study", str(study), "--clinical", str(sheet)]
+    header = "patient_id,operated_side,clinical_n,nodes_examined,nodes_positive\n"
+    sheet.write_text(header + "417,L,cN0,3,0\n418,L,cN0,3,0\n")
+    assert run(again) == 3
+    assert "lost the leading zeros that 1 patient_id(s) have in the DICOM files (417 for 00417)" in capsys.readouterr().err
+    assert not study.exists()
+    sheet.write_text(header + "00417,L,cN0,3,0\n417,L,cN0,3,0\n")
+    assert run(again) == 0
 
 
 def put_mask(path: Path) -> None:
