@@ -112,6 +112,7 @@ def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
 def _settings(results: StudyResults) -> dict[str, Mapping[str, object]]:
     """Of the stages that were run: on tables, none that works on a CT."""
     plain = plain_settings(results.settings)
+    plain["criteria"] = {criterion.name: f"{criterion.column}: {criterion.asks()}" for criterion in results.settings.criteria}
     case = plain.pop("case")
     if not results.tools:
         return {**case, **plain}

@@ -52,7 +52,7 @@ def run_study(root: Path, *, jobs: int | None = None, progress: Progress = silen
 def _run(folder: StudyFolder, jobs: int | None, progress: Progress) -> Outcome:
     settings = StudySettings.from_decisions(folder.decisions())
     with folder.database() as database:
-        cohort = screen(database.patients())
+        cohort = screen(database.patients(), settings.criteria)
         series = {row.patient_id: row for row in database.series() if row.is_chosen}
         reasons = {row.patient_id: row.reason for row in database.series() if not row.is_chosen}
     failed = _run_cases(folder, cohort, series, reasons, settings, jobs, progress)
@@ -92,7 +92,7 @@ def _report(folder: StudyFolder) -> Path:
         return folder.report_path
     settings = StudySettings.from_decisions(folder.decisions())
     with folder.database() as database:
-        cohort = screen(database.patients())
+        cohort = screen(database.patients(), settings.criteria)
         failed = {row.patient_id: row.message for row in database.journal() if row.stage == CASE_STAGE and row.state == "failed"}
     write_study_report(folder, _learn(folder, cohort, failed, settings))
     return folder.report_path
