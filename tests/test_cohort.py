@@ -131,7 +131,7 @@ def test_words_count_in_any_case(surgery):
     ("limits", "said"),
     [
         ({}, "asks for nothing"),
-        ({"at_least": 5, "at_most": 4}, "lets no value pass: at least 5 and at most 4"),
+        ({"at_least": 5, "at_most": 4}, "lets no value pass: 5 to 4"),
         ({"at_least": float("nan")}, "lets no value pass"),
         ({"column": "", "at_most": 4}, "a name and a column"),
     ],

@@ -137,10 +137,15 @@ class Criterion:
         return text
 
     def asks(self) -> str:
-        """What a patient must have: ``yes``, ``SLNB or ALND``, ``at least 0 and at most 31``."""
-        limits = (("at least", self.at_least), ("at most", self.at_most))
-        parts = [" or ".join(self.allowed), *(f"{words} {limit:g}" for words, limit in limits if limit is not None)]
-        return " and ".join(filter(None, parts))
+        """What a patient must have: ``yes``, ``ALND, SLNB or SLNB+ALND``, ``0 to 31``, ``at least 18``."""
+        *others, last = self.allowed or ("",)
+        words = f"{', '.join(others)} or {last}" if others else last
+        low, high = self.at_least, self.at_most
+        if low is not None and high is not None:
+            limits = f"{low:g} to {high:g}"
+        else:
+            limits = "".join(f"{side} {end:g}" for side, end in (("at least", low), ("at most", high)) if end is not None)
+        return " and ".join(filter(None, (words, limits)))
 
     def is_met(self, patient: Patient) -> bool:
         """Whether the patient passes."""

@@ -85,7 +85,7 @@ def test_the_examples_in_a_new_study_toml_hold(tmp_path: Path) -> None:
     examples = [line.removeprefix("# ") for line in text.splitlines() if re.match(r"# (\[|\w+ = )", line)]
     folder.decisions_path.write_text(text + "\n".join(examples))
     settings = StudySettings.from_decisions(folder.decisions())
-    assert "ct_interval: ct_days_before_surgery is at least 0 and at most 31" in text
+    assert "ct_interval: ct_days_before_surgery is 0 to 31" in text
     assert settings.rule.name == "at_least_k"
     assert [criterion.reason for criterion in settings.criteria if criterion.name == "adult"] == ["younger than 18"]
 
@@ -96,7 +96,7 @@ def test_the_examples_in_a_new_study_toml_hold(tmp_path: Path) -> None:
         ("[criteria.ct_intervall]\nat_most = 60\n", "[criteria.ct_intervall]: no such criterion; known are invasive"),
         ("[criteria.ct_interval]\nmost = 60\n", "unknown most; known are use, column"),
         ("[criteria.ct_interval]\nat_most = '60'\n", "expected float, got str"),
-        ("[criteria.ct_interval]\nat_most = -1\n", "lets no value pass: at least 0 and at most -1"),
+        ("[criteria.ct_interval]\nat_most = -1\n", "lets no value pass: 0 to -1"),
         ("[criteria.ct_interval]\nat_most = nan\n", "lets no value pass"),
         ("[criteria.invasive]\nallowed = []\n", "asks for nothing"),
         ("[criteria.invasive]\nallowed = [true]\n", "expected str, got bool"),

@@ -162,7 +162,7 @@ def test_the_criteria_of_study_toml_hold_and_are_told(made: Made, tmp_path: Path
         assert run(command) == 0
         flow = pd.read_csv(study / "figures/flow.csv")
         assert flow.loc[flow["item"] == "older than 60", "patients"].item() > 0
-        assert "age: at most 60" in (study / "report/index.html").read_text(encoding="utf-8")
+        assert "older than 60 (asked for: at most 60)" in (study / "report/index.html").read_text(encoding="utf-8")
     decisions.write_text(before + '[criteria.own]\ncolumn = "smoker"\nallowed = ["no"]\n')
     anew = ["study", str(made.source / "features.csv"), "--clinical", str(made.source / "clinical.csv"), "-o", str(study)]
     for command in (["run", str(study)], ["report", str(study)], anew):
