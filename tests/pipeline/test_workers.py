@@ -134,7 +134,7 @@ def test_a_cluster_does_the_same(tmp_path: Path, cluster) -> None:
 
 def test_a_scheduler_without_workers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lone_scheduler: str) -> None:
     monkeypatch.setattr(_workers, "PATIENCE_S", 2.0)
-    with pytest.raises(UnfinishedError, match="has had no worker"):
+    with pytest.raises(UnfinishedError, match="no worker for 2 s.*start workers"):
         run_tasks(double, jobs_of(tmp_path, 1), Workers(scheduler=lone_scheduler), Recorder())
 
 

@@ -173,11 +173,12 @@ _LOCAL_CONFIG = {
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
+    "distributed.deploy.lost-worker-timeout": "1 hour",
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
-"""A worker holds one CT and nothing to spill; one that takes more than its share is ended, and its task tried once more. No
-page is served."""
+"""A worker holds one CT and nothing to spill; one that takes more than its share is ended, and its task tried once more, in a
+new one however long a busy computer takes to start it. No page is served."""
 
 
 def _local_cluster(number: int, scratch: str) -> contextlib.AbstractContextManager[object]:
@@ -264,9 +265,8 @@ class _Run(Generic[Task, Result]):
         if self._client.status not in ("running", "connecting"):
             raise UnfinishedError("The Dask scheduler went away; what was finished is kept: run again when it is back.")
         if idle_s >= PATIENCE_S:
-            raise UnfinishedError(
-                f"The Dask scheduler has had no worker for {idle_s:.0f} s; what was finished is kept: start workers, run again."
-            )
+            wanted = "run again with --jobs 1 (is memory short?)" if self._is_local else "start workers, then run again"
+            raise UnfinishedError(f"There has been no worker for {idle_s:.0f} s; what was finished is kept: {wanted}.")
 
     def _send(self, index: int, topic: str) -> None:
         if index not in self._starts:
