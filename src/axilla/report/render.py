@@ -213,8 +213,15 @@ def _has_groups(predictions: pd.DataFrame | None) -> bool:
     return predictions is not None and bool(predictions["group"].notna().any())
 
 
-def _flat_settings(settings: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    return [(stage, name, plain(value)) for stage, values in settings.items() for name, value in values.items()]
+def _flat_settings(settings: Mapping[str, Any], stage: str = "") -> list[tuple[str, str, str]]:
+    """Stage, name and value of every setting; settings within settings are stages of their own."""
+    rows: list[tuple[str, str, str]] = []
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            rows += _flat_settings(value, f"{stage}.{name}" if stage else str(name))
+        else:
+            rows.append((stage, str(name), plain(value)))
+    return rows
 
 
 def _groups(report: StudyReport) -> dict[str, Any]:
