@@ -65,7 +65,7 @@ def node_level(results: Mapping[str, Any], nodes: pd.DataFrame) -> Drawing:
     rows += [{"panel": "roc", "item": "score", "x": f, "value": t} for f, t in zip(fpr, tpr, strict=True)]
     rows.append({"panel": "roc", "item": "label", "x": rates["fpr"]["estimate"], "value": rates["sensitivity"]["estimate"]})
     with styled():
-        figure = new_figure(11.6, 4.1)
+        figure = new_figure(9.6, 3.7)
         left, middle, right = figure.subplots(1, 3)
         _count_panel(left, counts)
         _roc_panel(middle, fpr, tpr, results)
@@ -101,7 +101,7 @@ def patient_level(results: Mapping[str, Mapping[str, Any]]) -> Drawing:
         raise InvalidValueError("The patient-level figure needs at least one cohort.")
     rows: list[dict[str, Any]] = []
     with styled():
-        figure = new_figure(3.7 * max(len(results), 2), 6.4)
+        figure = new_figure(3.2 * max(len(results), 2), 5.8)
         grid = figure.subplots(2, len(results), squeeze=False, height_ratios=(1, 1.2))
         for column, (cohort, level) in enumerate(results.items()):
             rows += [{"cohort": cohort, **row} for row in _patient_rows(level)]

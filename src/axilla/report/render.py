@@ -131,8 +131,10 @@ def _shared(settings: Mapping[str, Mapping[str, Any]], versions: Mapping[str, st
 
 
 def _css_string(words: str) -> Markup:
-    """Words as a string of a style sheet: whatever is no letter, digit or space is written as its number."""
-    letters = (letter if letter.isascii() and (letter.isalnum() or letter == " ") else f"\\{ord(letter):06x}" for letter in words)
+    """Words as a string of a style sheet: whatever is no letter, digit or space is written as its number and a space."""
+    letters = (
+        letter if letter.isascii() and (letter.isalnum() or letter == " ") else f"\\{ord(letter):06x} " for letter in words
+    )
     return Markup('"{}"').format(Markup("".join(letters)))  # noqa: S704 - only letters, digits, spaces and numbers are left
 
 
