@@ -126,6 +126,7 @@ def _study_report(
         is_synthetic=results.is_synthetic,
         warnings=(*results.warnings, *results.model.warnings),
         tools=results.tools,
+        criteria=results.settings.criteria,
     )
 
 
@@ -145,6 +146,7 @@ def _indeterminate(results: StudyResults) -> int:
 def _settings(results: StudyResults) -> dict[str, Mapping[str, object]]:
     """Of the stages that were run: on tables, none that works on a CT."""
     plain = plain_settings(results.settings)
+    plain["criteria"] = {criterion.name: f"{criterion.column} {criterion.asks()}" for criterion in results.settings.criteria}
     case = plain.pop("case")
     if not results.tools:
         return {**case, **plain}
