@@ -35,6 +35,9 @@ RETRIES = 1
 PATIENCE_S = 60.0
 """How long to wait for a first or a new worker before giving up."""
 
+ANSWER_S = 30.0
+"""How long a scheduler may take to answer at all."""
+
 _TICK_S = 1.0
 _TOPIC = "axilla"
 
@@ -150,7 +153,7 @@ def _connected(workers: Workers, n_tasks: int) -> Iterator[Client]:
 
     if workers.scheduler:
         try:
-            client = Client(workers.scheduler, set_as_default=False, timeout=PATIENCE_S / 2)
+            client = Client(workers.scheduler, set_as_default=False, timeout=ANSWER_S)
         except (OSError, ValueError) as error:
             raise UnfinishedError(
                 f"No Dask scheduler answers at {workers.scheduler} ({error}); start one (dask scheduler) or use --jobs."
