@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from axilla.cohort import Cohort, Patient
+from axilla.cohort import STATUSES, Cohort, Patient
 from axilla.evaluate import Evaluation
 from axilla.figures import (
     CohortFlow,
@@ -197,7 +197,7 @@ def _flow(results: StudyResults) -> FlowCounts:
                 patients_not_evaluable=int((rows["call"] == "not evaluable").sum()),
                 nodes=int(rows["n_nodes"].sum()),
                 nodes_not_evaluable=int(rows["n_not_evaluable"].sum()),
-                statuses=dict(Counter(patient.node_status if role != "cN0" else patient.status for patient in members)),
+                statuses=_statuses(members, of_nodes=role != "cN0"),
                 groups={f"group {number}": int((nodes["group"] == number).sum()) for number in (1, 2)},
                 calls={call: int((rows["call"] == call).sum()) for call in CALLS},
             )
@@ -208,6 +208,12 @@ def _flow(results: StudyResults) -> FlowCounts:
         failed=dict(Counter(results.failed.values())),
         cohorts=tuple(flows),
     )
+
+
+def _statuses(members: Sequence[Patient], *, of_nodes: bool) -> dict[str, int]:
+    """Patients by status of their nodes, or of their axilla."""
+    found = Counter(patient.node_status if of_nodes else patient.status for patient in members)
+    return {status: found[status] for status in STATUSES if found[status]}
 
 
 def _cohort_frame(results: StudyResults) -> pd.DataFrame:
