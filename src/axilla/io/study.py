@@ -86,6 +86,11 @@ class StudyFolder:
         return self.root / "results"
 
     @property
+    def tables(self) -> Path:
+        """``results/tables/``: what the report prints."""
+        return self.results / "tables"
+
+    @property
     def figures(self) -> Path:
         """``figures/``."""
         return self.root / "figures"

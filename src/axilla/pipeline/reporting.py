@@ -34,7 +34,7 @@ from axilla.pipeline._differences import class_summary, group_differences
 from axilla.pipeline._versions import versions
 from axilla.pipeline.pictures import read_pictures
 from axilla.pipeline.settings import StudySettings, plain_settings
-from axilla.report import PatientEntry, StudyReport, render_study, study_tables
+from axilla.report import PatientEntry, StudyReport, Table, render_study, study_tables
 from axilla.table import FeatureTable
 
 OVERVIEW = "overview"
@@ -101,9 +101,17 @@ def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
     shown = () if results.tools else _pictured(results)
     pictures = {patient.patient_id: read_pictures(folder.patient(patient.patient_id) / "pictures") for patient in shown}
     report = _study_report(results, figures, pictures)
-    for table in study_tables(report).values():
-        write_table(table.frame, folder.results / "tables" / f"{table.name}.csv", table.title, is_synthetic=results.is_synthetic)
+    _write_tables(folder, study_tables(report), results.is_synthetic)
     write_text(folder.report_path, render_study(report))
+
+
+def _write_tables(folder: StudyFolder, tables: Mapping[str, Table], is_synthetic: bool) -> None:
+    """The printed tables as CSV; those of an earlier run that are no more printed go."""
+    for name, table in tables.items():
+        write_table(table.frame, folder.tables / f"{name}.csv", table.title, is_synthetic=is_synthetic)
+    for path in folder.tables.iterdir():
+        if path.name.partition(".")[0] not in tables:
+            path.unlink()
 
 
 def _study_report(
