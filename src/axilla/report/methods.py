@@ -228,7 +228,8 @@ def _statistics(report: StudyReport) -> Iterator[str]:
             f"Numbers that passed for normal in every cohort (Shapiro-Wilk, P > {SIGNIFICANCE}) are given as mean and standard "
             "deviation, others as median and quartiles; categories as counts and percent. cN0 and cN+ were compared by Student's "
             f"t test where variances passed for equal (Bartlett, P > {SIGNIFICANCE}), by Welch's where not, by the Mann-Whitney "
-            "test where numbers did not pass for normal, and for categories by Fisher's exact or the chi-square test."
+            "test where numbers did not pass for normal; categories by Fisher's exact test in fourfold tables and where few were "
+            "expected (fewer than 5 in more than a fifth of the cells, or fewer than 1 in any), else by the chi-square test."
         )
     yield from _comparison_of_groups(report.differences)
     level = level_words(report.results)

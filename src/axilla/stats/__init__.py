@@ -8,8 +8,10 @@ from axilla.stats.groups import (
     bartlett,
     compare_counts,
     compare_numbers,
+    fisher,
     hedges_g,
     holm,
+    is_sparse,
     shapiro_wilk,
 )
 from axilla.stats.proportions import (
@@ -40,9 +42,11 @@ __all__ = [
     "compare_numbers",
     "delong",
     "delong_variance",
+    "fisher",
     "hanley_mcneil",
     "hedges_g",
     "holm",
+    "is_sparse",
     "mcnemar_exact",
     "newcombe_auc",
     "newcombe_auc_score",
