@@ -145,6 +145,21 @@ def test_a_broken_database_is_refused(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize(("disk", "journal"), [("local", "wal"), ("removable", "wal"), ("network", "delete")])
+def test_a_share_gets_a_journal_that_works_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: str, journal: str
+) -> None:
+    folder = StudyFolder.create(tmp_path)  # made on a disk of one's own, then moved
+    monkeypatch.setattr("axilla.io.study.kind_of_disk", lambda root: disk)
+    with folder.database() as database:
+        database.save_catalog([Patient("P0001")], [])
+        assert database._connection.execute("PRAGMA journal_mode").fetchone()[0] == journal
+        assert database._connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+        assert (tmp_path / "study.db-wal").exists() == (journal == "wal")
+    with folder.database() as database:
+        assert database.patients() == (Patient("P0001"),)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no owner-only mode bits")
 def test_the_key_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     folder = StudyFolder.create(tmp_path)

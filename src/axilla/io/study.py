@@ -22,6 +22,7 @@ from pathlib import Path
 from axilla.errors import CannotWriteError, InputRefusedError, StudyBusyError, UnfinishedError
 from axilla.io.database import StudyDatabase
 from axilla.io.decisions import StudyDecisions, new_decisions, read_decisions
+from axilla.io.disks import NETWORK, kind_of_disk
 from axilla.io.files import check_can_write, json_text, replacing, write_text
 from axilla.io.tables import read_sheet
 
@@ -74,6 +75,16 @@ class StudyFolder:
     def key_path(self) -> Path:
         """``key.csv``: pseudonym to hospital identifier."""
         return self.root / "key.csv"
+
+    @property
+    def dicom(self) -> Path:
+        """``dicom/``: copies of the CTs, where they were brought in; readable by their owner only."""
+        return self.root / "dicom"
+
+    @property
+    def masks(self) -> Path:
+        """``masks/``: copies of the masks, where they were brought in."""
+        return self.root / "masks"
 
     @property
     def model_path(self) -> Path:
@@ -135,7 +146,7 @@ class StudyFolder:
         connection = sqlite3.connect(self.database_path, timeout=30, isolation_level=None)
         try:
             database = StudyDatabase(connection)
-            database.prepare()
+            database.prepare(is_on_network=kind_of_disk(self.root) == NETWORK)
             yield database
         except sqlite3.DatabaseError as error:
             raise InputRefusedError(
