@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from axilla.cohort import Cohort, Patient
-from axilla.evaluate import Evaluation
+from axilla.evaluate import Evaluation, RuleComparison, rules_document
 from axilla.figures import (
     CohortFlow,
     Drawing,
@@ -60,6 +60,8 @@ class StudyResults:
     patients: pd.DataFrame
     """``patients.csv``: the call per included patient."""
     evaluation: Evaluation
+    rules: RuleComparison
+    """All patient rules, the one the training patients choose, and the one in force."""
     settings: StudySettings
     is_synthetic: bool
     tools: tuple[str, ...] = ()
@@ -98,6 +100,7 @@ def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
         figures=figures,
         differences=results.differences,
         class_summary=class_summary(results.differences),
+        rules=rules_document(results.rules),
         model=model_to_dict(results.model),
         settings=_settings(results),
         versions=versions(),

@@ -185,6 +185,8 @@ class StudyReport:
         Group 2 against group 1, by cohort (training first) and feature: :data:`DIFFERENCE_NEEDS` and others.
     class_summary : DataFrame or None
         How many features of each class differ, by cohort: :data:`CLASS_NEEDS` and others.
+    rules : mapping or None
+        The patient rules compared: :func:`axilla.evaluate.rules_document`.
     model : mapping or None
         ``model_to_dict``.
     settings : mapping of str to mapping
@@ -206,6 +208,7 @@ class StudyReport:
     figures: Mapping[str, Drawing] = field(default_factory=dict)
     differences: pd.DataFrame | None = None
     class_summary: pd.DataFrame | None = None
+    rules: Mapping[str, Any] | None = None
     model: Mapping[str, Any] | None = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
