@@ -27,6 +27,7 @@ def test_each_section_reaches_its_stage() -> None:
             "model": {"seed": 4},
             "predict": {"far_sd": 5.0},
             "rule": {"name": "at_least_k", "k": 3},
+            "rule_choice": {"target_sensitivity": 0.9},
             "evaluate": {"n_resamples": 500, "level": 0.9},
         },
     )
@@ -37,6 +38,7 @@ def test_each_section_reaches_its_stage() -> None:
     assert settings.case.radiomics.bin_width == 10.0
     assert settings.selection.detection_threshold == 0.7
     assert (settings.model.seed, settings.predict.far_sd, settings.rule.k) == (4, 5.0, 3)
+    assert settings.rule_choice.target_sensitivity == 0.9
     assert (settings.evaluate.n_resamples, settings.evaluate.level) == (500, 0.9)
 
 

@@ -113,8 +113,8 @@ def _row(
         call, score = NOT_EVALUABLE, np.nan
         warnings += [nothing] if len(nodes) == 0 else sorted({w for w in nodes["warnings"] if w})
     else:
-        values = evaluable[["group", "score", "probability"]].to_numpy(dtype=np.float64)
-        is_positive, score = call_axilla(values[:, 0], values[:, 1], values[:, 2], rule)
+        told = evaluable[["group", "score", "probability"]].to_numpy(dtype=np.float64)
+        is_positive, score = call_axilla(told[:, 0], told[:, 1], told[:, 2], rule)
         call = METASTATIC if is_positive else BENIGN
         if len(evaluable) < len(nodes):
             warnings.append(f"{len(nodes) - len(evaluable)} of {len(nodes)} nodes not evaluable")
