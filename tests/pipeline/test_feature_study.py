@@ -245,17 +245,20 @@ def test_permuted_labels_give_an_auc_of_one_half(made: Made, tmp_path: Path) -> 
 
 
 def test_over_many_permutations_the_interval_holds_one_half_as_often_as_it_should(made: Made) -> None:
+    """And the areas lie on both sides of it: labels that turned the score around would put all above."""
     predictions = pd.read_csv(made.study / "results/predictions.csv", keep_default_na=False, na_values={"group": ""})
     nodes = pd.read_csv(made.study / "results/evaluated_nodes.csv")[["patient_id", "node_id", "status"]]
     status = nodes.groupby("patient_id")["status"].first()
-    rng, held = np.random.default_rng(2), 0
+    rng, held, above = np.random.default_rng(2), 0, 0
     for _ in range(40):
         dealt = dict(zip(status.index, rng.permutation(status.to_numpy()), strict=True))
         permuted = nodes.assign(status=nodes["patient_id"].map(dealt))
         found = evaluate(predictions, permuted, settings=EvaluateSettings(n_resamples=400))
         interval = found.node_level.auc_score.others["bootstrap"]
         held += interval.low < 0.5 < interval.high
+        above += interval.estimate > 0.5
     assert held >= 34  # of 40 at a level of 95 %; fewer have a chance below 2 %
+    assert 10 <= above <= 30  # outside, a fair coin falls one time in 500
 
 
 def test_the_order_of_rows_and_tables_does_not_matter(made: Made, tmp_path: Path) -> None:
