@@ -103,6 +103,11 @@ class Criterion:
     at_least: float | None = None
     at_most: float | None = None
 
+    def asks(self) -> str:
+        """What a patient must have, in a few words: ``yes``, or ``at least 0, at most 31``."""
+        limits = (("at least", self.at_least), ("at most", self.at_most))
+        return ", ".join([*self.allowed, *(f"{words} {limit:g}" for words, limit in limits if limit is not None)])
+
     def is_met(self, patient: Patient) -> bool:
         """Whether the patient passes."""
         return not self.failure(patient)

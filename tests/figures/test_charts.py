@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -169,6 +170,47 @@ def test_a_flow_that_does_not_add_up_is_refused():
         CohortFlow("cN0", 4, 5)
     with pytest.raises(InvalidValueError, match="statuses of 3 of 4"):
         CohortFlow("cN0", 4, statuses={"benign": 3})
+    with pytest.raises(InvalidValueError, match="groups of 9 of 8"):
+        CohortFlow("cN0", 4, nodes=10, nodes_not_evaluable=2, groups={"group 1": 5, "group 2": 4})
+    with pytest.raises(InvalidValueError, match="calls of 3 of 4"):
+        CohortFlow("cN0", 4, calls={"benign": 3})
+    with pytest.raises(InvalidValueError, match="1 not evaluable, but not so called"):
+        CohortFlow("cN0", 4, 1, calls={"benign": 4})
+
+
+def many_reasons() -> FlowCounts:
+    """More reasons than fit, long ones, one cohort empty."""
+    excluded = {
+        f"reason {i:02d} that is told at some length, so that it needs a second line in its box": 1 + i % 3 for i in range(20)
+    }
+    failed = {f"CT of patient {i} refused: slices missing between {i} and {i + 3} mm": 1 for i in range(9)}
+    cohorts = (
+        CohortFlow("training", 12, 0, 96, 4, {"unlabeled": 12}, {"group 1": 50, "group 2": 42}, {"metastatic": 12}),
+        CohortFlow(
+            "validation", 0, 0, 0, 0, {}, {"group 1": 0, "group 2": 0}, {"metastatic": 0, "benign": 0, "not evaluable": 0}
+        ),
+        CohortFlow("cN0", 5, 1, 20, 6, {"benign": 4, "metastatic": 1}, {"group 1": 14}, {"benign": 4, "not evaluable": 1}),
+    )
+    return FlowCounts(sum(excluded.values()) + 9 + 17, excluded, failed, cohorts)
+
+
+def test_the_flow_stands_with_many_reasons_an_empty_cohort_and_none():
+    words = text_of(flow_diagram(many_reasons()))
+    assert "8 other reasons" in words
+    assert "patients: 0" in words
+    assert "1 not evaluable" not in words
+    assert "Patients analyzed: 0" in text_of(flow_diagram(FlowCounts(0)))
+
+
+@pytest.mark.parametrize("counts", [flow(), many_reasons()], ids=["few", "many"])
+def test_every_number_of_the_flow_stands_beside_it(counts):
+    drawing = flow_diagram(counts)
+    beside = {str(n) for column in ("patients", "nodes") for n in drawing.numbers[column].dropna()}
+    drawn = re.findall(r": (\d+)", text_of(drawing))
+    assert len(drawn) > 10
+    assert set(drawn) <= beside
+    reasons = {**counts.excluded, **counts.failed}
+    assert reasons.items() <= dict(zip(drawing.numbers["item"], drawing.numbers["patients"], strict=True)).items()
 
 
 def test_the_plane_is_that_of_the_training_nodes_alone():

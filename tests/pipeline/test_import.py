@@ -75,6 +75,19 @@ def test_one_identifier_with_two_names_is_told_without_the_names(tmp_path: Path,
     assert "differing names" not in capsys.readouterr().out
 
 
+def test_a_sheet_that_lost_leading_zeros_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path / "ct" / "1", thorax(200), patient_id="00417", uid_seed="1")
+    sheet, study = tmp_path / "clinical.csv", tmp_path / "study"
+    again = ["import", str(tmp_path / "ct"), "--study", str(study), "--clinical", str(sheet)]
+    header = "patient_id,operated_side,clinical_n,nodes_examined,nodes_positive\n"
+    sheet.write_text(header + "417,L,cN0,3,0\n418,L,cN0,3,0\n")
+    assert run(again) == 3
+    assert "lost the leading zeros that 1 patient_id(s) have in the DICOM files (417 for 00417)" in capsys.readouterr().err
+    assert not study.exists()
+    sheet.write_text(header + "00417,L,cN0,3,0\n417,L,cN0,3,0\n")
+    assert run(again) == 0
+
+
 def put_mask(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(bytes(128) + b"DICM")

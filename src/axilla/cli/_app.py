@@ -143,7 +143,7 @@ def _simulate_implants(
 def import_(
     sources: Annotated[list[Path], typer.Argument(metavar="SRC...", help="DICOM folders, files, ZIPs, CDs.")],
     study: Annotated[Path, typer.Option("--study", help="Study folder; made if absent.")],
-    clinical: Annotated[Path | None, typer.Option("--clinical", help="Clinical sheet (CSV).")] = None,
+    clinical: Annotated[Path | None, typer.Option("--clinical", help="Clinical sheet (CSV or XLSX).")] = None,
     masks: Annotated[
         Path | None,
         typer.Option(
@@ -176,7 +176,7 @@ def study(
     features: Annotated[
         list[Path], typer.Argument(metavar="FEATURES...", help="Feature tables by axilla, PyRadiomics, Slicer or MIRP.")
     ],
-    clinical: Annotated[Path, typer.Option("--clinical", metavar="FILE", help="Clinical sheet (CSV).")],
+    clinical: Annotated[Path, typer.Option("--clinical", metavar="FILE", help="Clinical sheet (CSV or XLSX).")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="STUDY", help="Study folder; made if absent.")],
     as_json: JsonOption = False,
 ) -> None:

@@ -21,6 +21,7 @@ from axilla._version import __version__
 from axilla.errors import InputRefusedError, InvalidValueError
 from axilla.io.files import json_text, replacing, replacing_together
 from axilla.io.foreign import TEXT_NAMES, Foreign, read_foreign
+from axilla.io.workbooks import is_workbook, read_workbook
 from axilla.node import Node
 from axilla.table import ID_COLUMNS, STATUS_COLUMNS, FeatureTable, as_text
 
@@ -105,38 +106,52 @@ def _is_text(name: str) -> bool:
 
 
 def read_sheet(path: Path) -> list[dict[str, str]]:
-    """Read a CSV as rows of stripped text, column names lowered; for sheets filled in by hand.
+    """Read a CSV or XLSX as rows of stripped text, column names lowered; for sheets filled in by hand.
 
     Raises
     ------
     InputRefusedError
-        If the file is missing or empty, a column name is missing or repeated, or a row is longer than the header.
+        If the file is missing, empty or no table, a column name is missing or repeated, or a row is longer than the header.
     """
     return [row for _, row in read_numbered_sheet(path)]
 
 
 def read_numbered_sheet(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """As :func:`read_sheet`, with the number a spreadsheet gives each row: the header is 1, empty rows count.
+    """As :func:`read_sheet`, with the number a spreadsheet gives each row: empty rows count.
 
     Raises
     ------
     InputRefusedError
         As :func:`read_sheet`.
     """
-    text = _read_text(path)
-    lines = csv.reader(io.StringIO(text), delimiter=_delimiter(text), strict=True)
-    try:
-        rows = [(number, row) for number, row in enumerate(lines, start=1) if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise InputRefusedError(f"{path.name}, line {lines.line_num}: {error}; is a quotation mark left open?") from error
-    header = [name.strip().lower() for name in rows[0][1]]
+    rows = read_workbook(path) if is_workbook(path) else _rows_of_text(path)
+    rows = [(number, _without_end([cell.strip() for cell in row])) for number, row in rows]
+    if not rows:
+        raise InputRefusedError(f"{path.name} is empty.")
+    header = [name.lower() for name in rows[0][1]]
     if len(set(header)) != len(header) or "" in header:
         raise InputRefusedError(f"{path.name}: every column needs a name of its own; the header is {', '.join(header)}.")
     for number, row in rows[1:]:
         if len(row) > len(header):
             raise InputRefusedError(f"{path.name}, row {number}: {len(row)} cells under {len(header)} column names.")
     padding = [""] * len(header)
-    return [(number, dict(zip(header, [cell.strip() for cell in row] + padding, strict=False))) for number, row in rows[1:]]
+    return [(number, dict(zip(header, [*row, *padding], strict=False))) for number, row in rows[1:]]
+
+
+def _rows_of_text(path: Path) -> list[tuple[int, list[str]]]:
+    """The rows of a CSV that hold anything."""
+    text = _read_text(path)
+    lines = csv.reader(io.StringIO(text), delimiter=_delimiter(text), strict=True)
+    try:
+        return [(number, row) for number, row in enumerate(lines, start=1) if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise InputRefusedError(f"{path.name}, line {lines.line_num}: {error}; is a quotation mark left open?") from error
+
+
+def _without_end(row: list[str]) -> list[str]:
+    """Without the empty cells behind the last one that holds anything."""
+    filled = [place for place, cell in enumerate(row, start=1) if cell]
+    return row[: max(filled, default=0)]
 
 
 def nodes_frame(nodes: Sequence[Node]) -> pd.DataFrame:

@@ -14,21 +14,10 @@ import pandas as pd
 from axilla import stats
 from axilla.cohort import COHORTS, Cohort
 from axilla.errors import InvalidValueError
+from axilla.io.clinical import COLUMNS
 
-VARIABLES = {
-    "age": "Age, years",
-    "pathological_type": "Pathological type",
-    "grade": "Histological grade",
-    "t_stage": "T",
-    "n_stage": "N",
-    "molecular_subtype": "Molecular subtype",
-    "er": "ER",
-    "pr": "PR",
-    "her2": "HER2",
-    "ki67": "Ki-67, %",
-}
+VARIABLES = {column.name: column.title for column in COLUMNS if column.title}
 """Columns of the clinical sheet shown, if present, and how they are named."""
-
 
 COMPARED = ("cN0", "cN+")
 """The two cohorts that share no patient and are set against each other."""

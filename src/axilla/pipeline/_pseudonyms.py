@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from axilla.errors import InputRefusedError
 
 _PSEUDONYM = re.compile(r"P\d{4,}")
 
@@ -32,3 +34,21 @@ def without_identifier(text: str, hospital_id: str, pseudonym: str) -> str:
     if len(hospital_id) < _SHORTEST_IDENTIFIER:
         return text
     return re.sub(rf"(?<![0-9A-Za-z]){re.escape(hospital_id)}(?![0-9A-Za-z])", pseudonym, text, flags=re.IGNORECASE)
+
+
+def check_zeros(sheet: Collection[str], found: Collection[str], where: str) -> None:
+    """Refuse a clinical sheet whose identifiers lost the leading zeros that they have in the data.
+
+    Raises
+    ------
+    InputRefusedError
+        Naming the first patients, the number of all, and `where` they are called otherwise.
+    """
+    bare = {name.lstrip("0"): name for name in found if name.startswith("0") and name not in sheet}
+    lost = [(name, bare[name]) for name in sheet if name in bare and name not in found]
+    if lost:
+        told = ", ".join(f"{bare} for {whole}" for bare, whole in lost[:3])
+        raise InputRefusedError(
+            f"The clinical sheet has lost the leading zeros that {len(lost)} patient_id(s) have in {where} ({told}); make the "
+            "column text in the spreadsheet program and type them anew."
+        )

@@ -20,7 +20,7 @@ from axilla.io.masks import FoundMasks, find_masks
 from axilla.io.study import StudyFolder
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
-from axilla.pipeline._pseudonyms import pseudonyms
+from axilla.pipeline._pseudonyms import check_zeros, pseudonyms
 
 
 def import_study(
@@ -50,8 +50,8 @@ def import_study(
     Raises
     ------
     InputRefusedError
-        If a source or the sheet cannot be read, the sheet has faulty rows (all are named), no DICOM image was found, or a
-        patient has more than one mask.
+        If a source or the sheet cannot be read, the sheet has faulty rows (all are named) or lost the identifiers' leading
+        zeros, no DICOM image was found, or a patient has more than one mask.
     """
     sheet = read_clinical_sheet(clinical) if clinical else {}
     progress("read headers", 0, 1)
@@ -62,6 +62,7 @@ def import_study(
             f"No DICOM image was found in {', '.join(map(str, sources))} ({len(catalog.unread)} other files)."
         )
     found = _by_hospital_id(catalog)
+    check_zeros(sheet, found, "the DICOM files")
     if StudyFolder(root).is_of_tables:
         raise InputRefusedError(f"{root} holds a study made from feature tables; give another folder for one from CTs.")
     drawn = find_masks(masks, {*StudyFolder(root).read_key().values(), *sheet, *found}) if masks else None

@@ -35,7 +35,7 @@ from axilla.io.tables import (
 from axilla.pipeline._learning import OTHER_SIDE, Measured, check_something_done, learn, write_study
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
-from axilla.pipeline._pseudonyms import kept_pseudonyms, pseudonyms, without_identifier
+from axilla.pipeline._pseudonyms import check_zeros, kept_pseudonyms, pseudonyms, without_identifier
 from axilla.pipeline.learn import check_patients_differ
 from axilla.pipeline.reporting import StudyResults
 from axilla.pipeline.settings import StudySettings
@@ -88,6 +88,7 @@ def study_from_features(paths: Sequence[Path], clinical: Path, root: Path, *, pr
     sheet = read_clinical_sheet(clinical)
     progress("read tables", 0, len(paths))
     tables = _join(paths, [_read(path, place, len(paths), progress) for place, path in enumerate(paths, start=1)])
+    check_zeros(sheet, tables.patient_ids, "the feature tables")
     _check_known(tables.patient_ids, sheet, clinical.name)
     ids = [*sheet, *tables.patient_ids]
     key = pseudonyms(kept_pseudonyms(existing.read_key(), ids), ids)

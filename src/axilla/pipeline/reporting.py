@@ -27,13 +27,14 @@ from axilla.figures import (
 from axilla.io.atlas import read_atlas
 from axilla.io.files import write_bytes, write_text
 from axilla.io.study import StudyFolder
-from axilla.model import Model, model_to_dict
+from axilla.io.tables import write_table
+from axilla.model import CALLS, Model, model_to_dict
 from axilla.pipeline._baseline import baseline_table
 from axilla.pipeline._differences import class_summary, group_differences
 from axilla.pipeline._versions import versions
 from axilla.pipeline.pictures import read_pictures
 from axilla.pipeline.settings import StudySettings, plain_settings
-from axilla.report import PatientEntry, StudyReport, render_study
+from axilla.report import PatientEntry, StudyReport, render_study, study_tables
 from axilla.table import FeatureTable
 
 OVERVIEW = "overview"
@@ -77,6 +78,12 @@ class StudyResults:
         """Features of the nodes that count, of a role's finished patients."""
         return self.features.select([patient.patient_id for patient in self.finished if patient.role == role])
 
+    @cached_property
+    def counted_predictions(self) -> pd.DataFrame:
+        """Predictions of the nodes that count."""
+        keys = ["patient_id", "node_id"]
+        return self.predictions.merge(self.nodes.loc[self.nodes["counts"] == "", keys], on=keys)
+
     @property
     def finished(self) -> tuple[Patient, ...]:
         """Included patients whose CT was finished."""
@@ -84,20 +91,30 @@ class StudyResults:
 
 
 def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
-    """``figures/`` (SVG, and beside each the numbers it shows) and ``report/index.html``."""
+    """``figures/`` (SVG, and beside each the numbers it shows), ``results/tables/`` and ``report/index.html``."""
     figures = _figures(results) if results.tools else {**_figures(results), OVERVIEW: _overview(folder, results)}
     for drawing in figures.values():
         write_bytes(folder.figures / drawing.file_name, drawing.data)
         write_text(folder.figures / f"{drawing.name}.csv", drawing.numbers_csv())
     shown = () if results.tools else results.finished
     pictures = {patient.patient_id: read_pictures(folder.patient(patient.patient_id) / "pictures") for patient in shown}
-    report = StudyReport(
+    report = _study_report(results, figures, pictures)
+    for table in study_tables(report).values():
+        write_table(table.frame, folder.results / "tables" / f"{table.name}.csv", table.title, is_synthetic=results.is_synthetic)
+    write_text(folder.report_path, render_study(report))
+
+
+def _study_report(
+    results: StudyResults, figures: Mapping[str, Drawing], pictures: Mapping[str, Sequence[Drawing]]
+) -> StudyReport:
+    return StudyReport(
         title=results.title,
         results=results.evaluation.to_dict(),
         patients=tuple(_entries(results, pictures)),
         cohorts=_cohort_frame(results),
         baseline=baseline_table(results.cohort),
         figures=figures,
+        n_indeterminate=_indeterminate(results),
         differences=results.differences,
         class_summary=class_summary(results.differences),
         rules=rules_document(results.rules),
@@ -109,7 +126,11 @@ def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
         warnings=(*results.warnings, *results.model.warnings),
         tools=results.tools,
     )
-    write_text(folder.report_path, render_study(report))
+
+
+def _indeterminate(results: StudyResults) -> int:
+    """Nodes that count and are called indeterminate."""
+    return int(results.counted_predictions["warnings"].str.contains("indeterminate", regex=False).sum())
 
 
 def _settings(results: StudyResults) -> dict[str, Mapping[str, object]]:
@@ -156,7 +177,8 @@ def _flow(results: StudyResults) -> FlowCounts:
     flows = []
     for role in ROLES:
         members = [patient for patient in results.finished if patient.role == role]
-        rows = calls.loc[[patient.patient_id for patient in members]]
+        names = [patient.patient_id for patient in members]
+        rows, nodes = calls.loc[names], results.counted_predictions[results.counted_predictions["patient_id"].isin(names)]
         flows.append(
             CohortFlow(
                 name=role,
@@ -165,6 +187,8 @@ def _flow(results: StudyResults) -> FlowCounts:
                 nodes=int(rows["n_nodes"].sum()),
                 nodes_not_evaluable=int(rows["n_not_evaluable"].sum()),
                 statuses=dict(Counter(patient.node_status if role != "cN0" else patient.status for patient in members)),
+                groups={f"group {number}": int((nodes["group"] == number).sum()) for number in (1, 2)},
+                calls={call: int((rows["call"] == call).sum()) for call in CALLS},
             )
         )
     return FlowCounts(
@@ -177,11 +201,9 @@ def _flow(results: StudyResults) -> FlowCounts:
 
 def _cohort_frame(results: StudyResults) -> pd.DataFrame:
     rows = []
-    groups = results.predictions.merge(results.nodes[["patient_id", "node_id", "counts"]], on=["patient_id", "node_id"])
-    counted = groups[groups["counts"] == ""]
     for name in (*ROLES, "cN+"):
         members = {patient.patient_id for patient in results.cohort.members(name)}
-        nodes = counted[counted["patient_id"].isin(members)]
+        nodes = results.counted_predictions[results.counted_predictions["patient_id"].isin(members)]
         finished = len(members - set(results.failed))
         rows.append(
             {

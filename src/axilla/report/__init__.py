@@ -2,5 +2,16 @@
 
 from axilla.report.nouns import FIGURES, PatientEntry, PredictionReport, StudyReport
 from axilla.report.render import data_uri, render_prediction, render_study
+from axilla.report.tables import Table, study_tables
 
-__all__ = ["FIGURES", "PatientEntry", "PredictionReport", "StudyReport", "data_uri", "render_prediction", "render_study"]
+__all__ = [
+    "FIGURES",
+    "PatientEntry",
+    "PredictionReport",
+    "StudyReport",
+    "Table",
+    "data_uri",
+    "render_prediction",
+    "render_study",
+    "study_tables",
+]

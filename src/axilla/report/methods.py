@@ -1,53 +1,130 @@
-"""Paragraphs in plain words, written from the settings in force and the numbers found, never from memory."""
+"""The methods section, written from the settings in force and the counts found, never from memory.
+
+A value that is not there is left out of the sentence; a number that stands here comes from a setting, a count or a constant of
+the code that did the work.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
+from axilla._version import __version__
+from axilla.cohort import Criterion
 from axilla.detectors import BUILT_IN
+from axilla.radiomics import FEATURE_NAMES
+from axilla.report.nouns import PredictionReport, StudyReport
+from axilla.report.tables import level_words
+from axilla.report.words import counted, listed, plain
+from axilla.stats import SIGNIFICANCE
+
+CLASS_WORDS = {
+    "shape": "shape",
+    "firstorder": "first order",
+    "glcm": "GLCM",
+    "glrlm": "GLRLM",
+    "glszm": "GLSZM",
+    "gldm": "GLDM",
+    "ngtdm": "NGTDM",
+}
+
+Settings = Mapping[str, Mapping[str, Any]]
 
 
-def methods_sentences(
-    settings: Mapping[str, Mapping[str, Any]],
-    model: Mapping[str, Any] | None,
-    *,
-    is_study: bool = False,
-    seed: int | None = None,
-    has_given_mask: bool = False,
-    tools: Sequence[str] = (),
-) -> list[str]:
-    """What was done, with the values in force.
+@dataclass(frozen=True)
+class Paragraph:
+    """A titled paragraph of whole sentences."""
 
-    Parameters
-    ----------
-    settings : mapping of str to mapping
-        By stage; a value that is not there is left out of the sentence, not guessed.
-    model : mapping or None
-        ``model_to_dict``.
-    is_study : bool
-        Whether to describe the evaluation too.
-    seed : int, optional
-        The study's seed.
-    has_given_mask : bool
-        Whether the user brought the nodes' mask.
-    tools : sequence of str
-        What measured the nodes, where only their features were given.
-    """
-    if tools:
-        sentences = [f"The nodes' features were given as tables, measured by {' and '.join(tools)}; no CT was seen by axilla."]
-    else:
-        sentences = [
-            f"{_origin(settings.get('detector') or {}, has_given_mask)} described and shown as surfaces linked to their slices.",
-            _features_sentence(settings.get("radiomics") or {}),
-        ]
-    if model:
-        sentences += _model_sentences(model)
-    if is_study:
-        sentences += _evaluation_sentences(settings)
-    if seed is not None:
-        sentences.append(f"The study's seed was {seed}.")
-    return [sentence for sentence in sentences if sentence]
+    title: str
+    text: str
+
+
+def prediction_methods(report: PredictionReport) -> tuple[Paragraph, ...]:
+    """How the nodes of one CT were found, measured and grouped."""
+    origin = _origin(report.settings.get("detector") or {}, report.has_given_mask)
+    nodes = f"{origin} described and shown as surfaces linked to their slices."
+    found = {
+        "Nodes": [nodes],
+        "Features": _features(report.settings.get("radiomics") or {}),
+        "Model": _model(report.model, report.settings),
+        "Software": [_software(report.versions)],
+    }
+    return _paragraphs(found)
+
+
+def study_methods(report: StudyReport) -> tuple[Paragraph, ...]:
+    """How the study was done, ready to be pasted into a paper."""
+    settings = report.settings
+    found = {
+        "Patients": [*_screening(report), *_cohorts(report)],
+        "Nodes and features": [*_nodes(report), *_measuring(report)],
+        "Model": _model(report.model, settings),
+        "From nodes to patients": _rule(settings),
+        "Statistics": list(_statistics(report)),
+        "Software": [_software(report.versions), f"The study's seed was {report.seed}." if report.seed is not None else ""],
+    }
+    return _paragraphs(found)
+
+
+def asked_for(criterion: Criterion) -> str:
+    """The values a criterion lets pass: ``yes``, ``ALND, SLNB or SLNB+ALND``, ``0 to 31``."""
+    low, high = criterion.at_least, criterion.at_most
+    parts = [listed(criterion.allowed, "or")] if criterion.allowed else []
+    if low is not None and high is not None:
+        parts.append(f"{low:g} to {high:g}")
+    elif low is not None or high is not None:
+        parts.append(f"at least {low:g}" if low is not None else f"at most {high:g}")
+    return " and ".join(parts) or "any value"
+
+
+def _paragraphs(found: Mapping[str, Sequence[str]]) -> tuple[Paragraph, ...]:
+    texts = {title: " ".join(filter(None, sentences)) for title, sentences in found.items()}
+    return tuple(Paragraph(title, text) for title, text in texts.items() if text)
+
+
+def _screening(report: StudyReport) -> Iterator[str]:
+    if report.patients:
+        out = sum(not entry.cohort for entry in report.patients)
+        failed = sum(bool(entry.cohort and entry.failure) for entry in report.patients)
+        analyzed = len(report.patients) - out - failed
+        yield (
+            f"Of {counted(len(report.patients), 'patient')} offered, {analyzed} were analyzed ({out} excluded, "
+            f"{failed} not finished)."
+        )
+    if report.criteria:
+        reasons = [f"{criterion.reason} (asked for: {asked_for(criterion)})" for criterion in report.criteria]
+        yield f"Patients were excluded, in this order, for: {'; '.join(reasons)}."
+    yield "Patients without a known operated side, clinical assessment or axillary pathology were excluded as well."
+
+
+def _cohorts(report: StudyReport) -> Iterator[str]:
+    size = {name: sum(entry.cohort == name for entry in report.patients) for name in ("training", "validation", "cN0")}
+    yield (
+        f"Clinically node-positive patients (cN+) in whom some, but not all, examined nodes were metastatic formed the training "
+        f"cohort (n = {size['training']}), those in whom none or all were the validation cohort (n = {size['validation']}); "
+        f"clinically node-negative patients formed the cN0 cohort (n = {size['cN0']})."
+    )
+    yield (
+        "The reference standard was the pathology of the operated axilla: every node of it was taken as metastatic where all "
+        "examined nodes were, as benign where none was, else as unlabeled; the axilla itself was metastatic when any was."
+    )
+
+
+def _nodes(report: StudyReport) -> Iterator[str]:
+    if report.tools:
+        yield f"The nodes' features were given as tables, measured by {listed(report.tools)}; no CT was seen by axilla."
+        yield "Only nodes of the operated side counted; nodes without features are told as not evaluable at every step."
+        return
+    yield f"{_origin(report.settings.get('detector') or {}, False)} described and shown as surfaces linked to their slices."
+    threshold = (report.settings.get("selection") or {}).get("detection_threshold")
+    above = f" with a detection score of at least {plain(threshold)}" if threshold is not None else ""
+    yield (
+        f"Only nodes of the operated side{above} counted; the others are shown, never used. Nodes without features are told as "
+        "not evaluable at every step."
+    )
 
 
 def _origin(detector: Mapping[str, Any], has_given_mask: bool) -> str:
@@ -61,55 +138,147 @@ def _origin(detector: Mapping[str, Any], has_given_mask: bool) -> str:
     return f"The nodes were segmented by the detector '{name}'{weights}, which is not part of axilla; they were separated,"
 
 
-def _features_sentence(radiomics: Mapping[str, Any]) -> str:
-    parts = []
+def _measuring(report: StudyReport) -> list[str]:
+    if not report.tools:
+        return _features(report.settings.get("radiomics") or {})
+    told = report.settings.get("measured by others") or {}
+    return [f"The tables say of their settings: {plain(told)}."] if told else ["The tables do not say with which settings."]
+
+
+def _features(radiomics: Mapping[str, Any]) -> list[str]:
+    classes = [name.split("_")[1] for name in FEATURE_NAMES]
+    sizes = [f"{words} {classes.count(name)}" for name, words in CLASS_WORDS.items()]
+    how = list(_sampling(radiomics))
+    return [
+        f"From each node {len(FEATURE_NAMES)} radiomic features were extracted ({', '.join(sizes)})"
+        f"{', ' + listed(how) if how else ''}."
+    ]
+
+
+def _sampling(radiomics: Mapping[str, Any]) -> Iterator[str]:
+    """How voxels and gray levels were prepared."""
     spacing = radiomics.get("voxel_spacing_xyz_mm")
     if spacing is not None:
-        parts.append(f"resampled to {' x '.join(f'{float(v):g}' for v in spacing)} mm")
-    width = radiomics.get("bin_width")
-    if width is not None:
-        parts.append(f"with a bin width of {float(width):g} HU")
-    how = ", " + " and ".join(parts) if parts else ""
-    return (
-        "From each node 107 radiomic features were extracted (shape 14, first order 18, GLCM 24, GLRLM 16, GLSZM 16, GLDM 14, "
-        f"NGTDM 5){how}."
-    )
+        by = f" ({radiomics['interpolator']} interpolation)" if radiomics.get("interpolator") else ""
+        yield f"resampled to {' x '.join(f'{float(v):g}' for v in spacing)} mm{by}"
+    if radiomics.get("bin_count") is not None:
+        yield f"with {radiomics['bin_count']} gray-level bins"
+    elif radiomics.get("bin_width") is not None:
+        yield f"with a bin width of {float(radiomics['bin_width']):g} HU"
+    if radiomics.get("resegment_range") is not None:
+        yield f"without voxels outside {plain(radiomics['resegment_range'])} ({radiomics.get('resegment_mode', 'absolute')})"
+    if radiomics.get("outlier_sigma") is not None:
+        yield f"without voxels more than {plain(radiomics['outlier_sigma'])} standard deviations from the mean"
+    if radiomics.get("distances") is not None:
+        yield f"with neighbors at a distance of {plain(radiomics['distances'])} voxel"
+    if radiomics.get("convention"):
+        yield f"by the definitions of {({'pyradiomics': 'PyRadiomics', 'ibsi': 'IBSI'}).get(radiomics['convention'])}"
 
 
-def _model_sentences(model: Mapping[str, Any]) -> list[str]:
-    provenance, settings = model.get("provenance") or {}, model.get("settings") or {}
+def _model(model: Mapping[str, Any] | None, settings: Settings) -> list[str]:
+    if not model:
+        return []
+    provenance, trained = model.get("provenance") or {}, model.get("settings") or {}
     features, votes = model.get("features") or [], model.get("votes") or []
     kind = "synthetic " if provenance.get("is_synthetic") else ""
     sentences = [
         f"The model was trained without labels on {provenance.get('n_nodes')} {kind}nodes of {provenance.get('n_patients')} "
-        f"patients: z-scores, removal of features with |Pearson r| > {settings.get('correlation_threshold')} "
-        f"({len(features)} kept), and K-means with two clusters (k-means++, best of {settings.get('n_init')} starts, seed "
-        f"{settings.get('seed')})."
+        f"patients: z-scores, removal of features with |Pearson r| > {trained.get('correlation_threshold')} "
+        f"({len(features)} kept of {len(features) + len(model.get('dropped') or {})}{_keeping(trained)}), and K-means with two "
+        f"clusters (k-means++, best of {trained.get('n_init')} starts, seed {trained.get('seed')})."
     ]
     if votes:
         agreeing = sum(vote.get("agrees") is True for vote in votes)
+        asked = f", {trained['min_votes']} were asked for" if "min_votes" in trained else ""
         sentences.append(
             f"The cluster taken as Group 2 (presumed metastatic) was decided by a vote of {len(votes)} features on the clusters' "
-            f"mean z-scores; {agreeing} agreed."
+            f"mean z-scores; {agreeing} agreed{asked}."
         )
     sentences.append(
         "A new node goes to the nearest center; its score is the distance to the center of Group 1 minus that to the center of "
         "Group 2, so that a higher score is more suspicious."
     )
-    return sentences
-
-
-def _evaluation_sentences(settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    evaluate = settings.get("evaluate") or {}
-    sentences = [
-        "Only nodes of the operated side count. A node's status is that of its axilla where all examined nodes agree "
-        "(all metastatic or all benign); nodes without features are counted as not evaluable at every step.",
-        "Intervals are 95 %; the method stands beside each. Model and clinical assessment were compared on the same patients by "
-        "the exact McNemar test, two-sided.",
-    ]
-    if "n_resamples" in evaluate:
+    margin = (settings.get("predict") or {}).get("indeterminate_margin")
+    if margin is not None:
         sentences.append(
-            f"Nodes of one patient are not independent: intervals by bootstrap over patients use {evaluate['n_resamples']} "
-            f"resamples{', seed ' + str(evaluate['seed']) if 'seed' in evaluate else ''}."
+            f"A node whose score is below {plain(margin)} of the distance between the centers is called indeterminate; it keeps "
+            "its group."
         )
     return sentences
+
+
+def _keeping(trained: Mapping[str, Any]) -> str:
+    words = {
+        "first": "of a pair the one that comes first in the order of features",
+        "last": "of a pair the one that comes last in the order of features",
+        "least_correlated": "of a pair the one less correlated with all others",
+    }
+    return f", {words[trained['keep']]}" if trained.get("keep") in words else ""
+
+
+def _rule(settings: Settings) -> list[str]:
+    rule = settings.get("rule") or {}
+    if not rule:
+        return []
+    words = {
+        "any": "any of its evaluable nodes was in Group 2",
+        "at_least_k": f"at least {plain(rule.get('k'))} of its nodes were in Group 2",
+        "share": f"at least {plain(rule.get('min_share'))} of its evaluable nodes were in Group 2",
+        "max_score": f"its highest node score exceeded {plain(rule.get('min_score'))}",
+        "noisy_or": f"1 - prod(1 - p), p its nodes' probabilities, was at least {plain(rule.get('min_noisy_or'))}",
+    }
+    name = str(rule.get("name"))
+    return [
+        f"An axilla was called metastatic when {words.get(name, f'the rule {name} said so')} (rule '{name}'), and not evaluable "
+        "when it had no evaluable node."
+    ]
+
+
+def _statistics(report: StudyReport) -> Iterator[str]:
+    if report.baseline is not None:
+        yield (
+            f"Numbers that passed for normal in every cohort (Shapiro-Wilk, P > {SIGNIFICANCE}) are given as mean and standard "
+            "deviation, others as median and quartiles; categories as counts and percent. cN0 and cN+ were compared by Student's "
+            f"t test where variances passed for equal (Bartlett, P > {SIGNIFICANCE}), by Welch's where not, by the Mann-Whitney "
+            "test where numbers did not pass for normal, and for categories by Fisher's exact or the chi-square test."
+        )
+    yield from _comparison_of_groups(report.differences)
+    level = level_words(report.results)
+    yield (
+        f"Metastatic counted as positive. Proportions have {level} intervals by Wilson; the areas under the ROC curve of the "
+        "two-group label and of the score have intervals by DeLong, Hanley-McNeil (1982), Newcombe (2006, methods 4 and 5) and "
+        "bootstrap."
+    )
+    evaluate = report.settings.get("evaluate") or {}
+    if "n_resamples" in evaluate:
+        seed = f", seed {evaluate['seed']}" if "seed" in evaluate else ""
+        yield (
+            "Nodes of one patient are not independent: intervals by bootstrap draw whole patients, stratified by status "
+            f"({evaluate['n_resamples']} resamples{seed}, percentiles)."
+        )
+    yield (
+        "Model and clinical assessment were compared on the same patients by the exact McNemar test, and the difference of their "
+        f"correct classification rates has Newcombe's paired {level} interval. Tests were two-sided; P < {SIGNIFICANCE} was "
+        "called significant. Apart from Holm's adjustment over features, P values are not adjusted for the number of tests."
+    )
+    yield ("Results in cN+ are given as the paper has them, with the patients the model was trained on, and without (leak-free).")
+
+
+def _comparison_of_groups(differences: pd.DataFrame | None) -> Iterator[str]:
+    if differences is None or differences.empty:
+        return
+    first = differences[differences["cohort"] == differences["cohort"].iloc[0]]
+    used = listed([f"{name} ({n})" for name, n in first["test"].value_counts().items() if name])
+    methods = listed(sorted({str(method) for method in differences["method"] if method}))
+    if used:
+        yield (
+            f"Group 2 was compared with Group 1 feature by feature: effect sizes with intervals ({methods}) and, chosen by the "
+            f"same checks of normality and variance, tests (in the {first['cohort'].iloc[0]} cohort, with the number of features:"
+            f" {used}); P values were adjusted by Holm's method for all features of the cohort."
+        )
+
+
+def _software(versions: Mapping[str, str]) -> str:
+    others = [f"{name} {version}" for name, version in versions.items() if name != "axilla"]
+    with_others = f" with {listed(others)}" if others else ""
+    return f"The analysis was made with axilla {versions.get('axilla', __version__)}{with_others}."

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from axilla.cohort import PAPER_CRITERIA, Criterion
 from axilla.errors import InvalidValueError
 from axilla.figures.drawing import Drawing
 from axilla.node import Node
@@ -187,6 +188,10 @@ class StudyReport:
         How many features of each class differ, by cohort: :data:`CLASS_NEEDS` and others.
     rules : mapping or None
         The patient rules compared: :func:`axilla.evaluate.rules_document`.
+    criteria : tuple of Criterion
+        Eligibility criteria in force.
+    n_indeterminate : int or None
+        Evaluable nodes that count and lie near the middle between the groups; None where not counted.
     model : mapping or None
         ``model_to_dict``.
     settings : mapping of str to mapping
@@ -209,6 +214,8 @@ class StudyReport:
     differences: pd.DataFrame | None = None
     class_summary: pd.DataFrame | None = None
     rules: Mapping[str, Any] | None = None
+    criteria: tuple[Criterion, ...] = PAPER_CRITERIA
+    n_indeterminate: int | None = None
     model: Mapping[str, Any] | None = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -7,24 +7,26 @@ style is inline, there is no script. Everything that comes from outside axilla i
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from axilla._version import __version__
 from axilla.figures import CLASS_NAMES
 from axilla.figures.drawing import GROUP_COLORS, GROUP_NAMES, Drawing
 from axilla.node import SIDES, Node
+from axilla.report.card import model_card
+from axilla.report.checklists import STARD_2015
 from axilla.report.groups import groups_in_words
-from axilla.report.methods import methods_sentences
+from axilla.report.methods import prediction_methods, study_methods
 from axilla.report.nouns import PredictionReport, StudyReport
-
-DASH = "\u2013"
-"""Shown where there is no value."""
+from axilla.report.summary import in_short, study_warnings
+from axilla.report.tables import COHORTS, study_tables
+from axilla.report.words import is_missing, number, p_short, p_value, percent, plain, sentence, short
 
 SIDE_NAMES = {"R": "right", "L": "left"}
 
@@ -34,15 +36,8 @@ COVERAGE_WORDS = {
     "absent": "the axilla does not lie in the field of view: nothing can be said of it",
 }
 
-RATE_NAMES = {
-    "ccr": "Correct classification rate",
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "ppv": "Positive predictive value",
-    "npv": "Negative predictive value",
-    "fpr": "False positive rate",
-    "fnr": "False negative rate",
-}
+MANY_PATIENTS = 60
+"""From this number on, the table of patients is folded on the screen; it prints all the same."""
 
 N_LARGEST = 10
 """Features listed as those that differ most; all stand in ``results/group_differences.csv``."""
@@ -65,11 +60,12 @@ def render_prediction(report: PredictionReport) -> str:
             warnings=_with_slice_warning(report.warnings, geometry.spacing_xyz_mm[2]),
             sides=[_side(report, side) for side in SIDES],
             rows=rows,
-            withheld=_sentence(report.withheld_reason.removeprefix("no group given: ")),
+            withheld=sentence(report.withheld_reason.removeprefix("no group given: ")),
             has_remarks=any(row["warnings"] for row in rows),
             has_groups=_has_groups(report.predictions),
-            methods=methods_sentences(report.settings, report.model, has_given_mask=report.has_given_mask),
-            **_shared(report.model, report.settings, report.versions),
+            methods=prediction_methods(report),
+            card=model_card(report.model),
+            **_shared(report.settings, report.versions),
         )
     )
 
@@ -77,23 +73,26 @@ def render_prediction(report: PredictionReport) -> str:
 def render_study(report: StudyReport) -> str:
     """The report of a study as HTML."""
     results = report.results
-    patient_level = results.get("patient_level") or {}
     return (
         _environment()
         .get_template("study.html.j2")
         .render(
             report=report,
             banner=_banner(report.is_synthetic or bool(results.get("is_synthetic")), report.model),
-            warnings=list(dict.fromkeys([*report.warnings, *(results.get("warnings") or [])])),
+            short=in_short(report),
+            warnings=study_warnings(report),
+            tables=study_tables(report),
             node_level=results.get("node_level") or {},
-            patient_levels=patient_level,
-            table1=_frame(report.baseline),
-            cohort_table=_frame(report.cohorts),
+            patient_level=results.get("patient_level") or {},
+            cohorts=COHORTS,
             groups=_groups(report),
             classes=_classes(report.class_summary),
-            failed=[p for p in report.patients if p.failure],
-            methods=methods_sentences(report.settings, report.model, is_study=True, seed=report.seed, tools=report.tools),
-            **_shared(report.model, report.settings, report.versions),
+            failed=[patient for patient in report.patients if patient.failure],
+            is_folded=len(report.patients) > MANY_PATIENTS,
+            methods=study_methods(report),
+            card=model_card(report.model, report),
+            stard=STARD_2015,
+            **_shared(report.settings, report.versions),
         )
     )
 
@@ -113,19 +112,28 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=_number, percent=_percent, p_value=_p_value, p_short=_p_short, data_uri=data_uri, value=_value, short=_short
+        number=number,
+        percent=percent,
+        p_value=p_value,
+        p_short=p_short,
+        short=short,
+        data_uri=data_uri,
+        value=plain,
+        css_string=_css_string,
     )
-    environment.globals.update(
-        rate_names=RATE_NAMES, group_names=GROUP_NAMES, group_colors=GROUP_COLORS, side_names=SIDE_NAMES, class_names=CLASS_NAMES
-    )
+    environment.globals.update(group_names=GROUP_NAMES, group_colors=GROUP_COLORS, side_names=SIDE_NAMES, class_names=CLASS_NAMES)
     return environment
 
 
-def _shared(
-    model: Mapping[str, Any] | None, settings: Mapping[str, Mapping[str, Any]], versions: Mapping[str, str]
-) -> dict[str, Any]:
+def _shared(settings: Mapping[str, Mapping[str, Any]], versions: Mapping[str, str]) -> dict[str, Any]:
     """What both reports end with."""
-    return {"card": _model_card(model), "settings": _flat_settings(settings), "versions": {"axilla": __version__, **versions}}
+    return {"settings": _flat_settings(settings), "versions": {"axilla": __version__, **versions}}
+
+
+def _css_string(words: str) -> Markup:
+    """Words as a string of a style sheet: whatever is no letter, digit or space is written as its number."""
+    letters = (letter if letter.isascii() and (letter.isalnum() or letter == " ") else f"\\{ord(letter):06x}" for letter in words)
+    return Markup('"{}"').format(Markup("".join(letters)))  # noqa: S704 - only letters, digits, spaces and numbers are left
 
 
 def _banner(is_synthetic: bool, model: Mapping[str, Any] | None) -> list[str]:
@@ -193,7 +201,7 @@ def _node_row(report: PredictionReport, node: Node) -> dict[str, Any]:
     remark = str(found.get("warnings") or "")
     return {
         "node": node,
-        "group": None if _is_missing(group) else int(group),
+        "group": None if is_missing(group) else int(group),
         "score": found.get("score"),
         "probability": found.get("probability"),
         "warnings": "" if remark == report.withheld_reason else remark,  # said once above, not once per node
@@ -205,43 +213,8 @@ def _has_groups(predictions: pd.DataFrame | None) -> bool:
     return predictions is not None and bool(predictions["group"].notna().any())
 
 
-def _model_card(model: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The model in a reader's words, from ``model_to_dict``."""
-    if not model:
-        return None
-    provenance, settings = model.get("provenance") or {}, model.get("settings") or {}
-    features = [feature["name"] for feature in model.get("features") or []]
-    votes = model.get("votes") or []
-    facts = [
-        ("Trained on", "synthetic data (simulated CTs)" if provenance.get("is_synthetic") else "data declared as real"),
-        ("Training nodes", f"{provenance.get('n_nodes', DASH)} of {provenance.get('n_patients', DASH)} patients"),
-        ("Group 1 / Group 2", f"{provenance.get('n_group_1', DASH)} / {provenance.get('n_group_2', DASH)} nodes"),
-        ("Not evaluable in training", f"{provenance.get('n_not_evaluable', DASH)} nodes"),
-        ("Features used", f"{len(features)}; {len(model.get('dropped') or {})} not used"),
-        ("Method", f"z-scores, correlation filter (|r| > {settings.get('correlation_threshold', DASH)}), K-means with k = 2"),
-        ("Seed, starts", f"{settings.get('seed', DASH)}, {settings.get('n_init', DASH)}"),
-        ("Fingerprint of the training data", str(provenance.get("data_sha256", DASH))[:16]),
-    ]
-    return {
-        "facts": facts,
-        "features": features,
-        "votes": votes,
-        "agreeing": sum(vote.get("agrees") is True for vote in votes),
-        "warnings": model.get("warnings") or [],
-        "versions": provenance.get("versions") or {},
-    }
-
-
 def _flat_settings(settings: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    return [(stage, name, _value(value)) for stage, values in settings.items() for name, value in values.items()]
-
-
-def _frame(frame: pd.DataFrame | None) -> dict[str, Any] | None:
-    """A table as it is shown."""
-    if frame is None or frame.empty:
-        return None
-    rows = [[_value(value) for value in row] for row in frame.itertuples(index=False, name=None)]
-    return {"columns": [str(column) for column in frame.columns], "rows": rows}
+    return [(stage, name, plain(value)) for stage, values in settings.items() for name, value in values.items()]
 
 
 def _groups(report: StudyReport) -> dict[str, Any]:
@@ -263,57 +236,3 @@ def _classes(frame: pd.DataFrame | None) -> dict[str, list[dict[str, Any]]]:
     for row in [] if frame is None else frame.to_dict("records"):
         rows.setdefault(str(row["feature_class"]), []).append({str(key): value for key, value in row.items()})
     return rows
-
-
-def _sentence(words: str) -> str:
-    """Words as a sentence: capital first, full stop last."""
-    return words[:1].upper() + words[1:].removesuffix(".") + "." if words else ""
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
-
-
-def _number(value: Any, digits: int = 1) -> str:
-    """A number with fixed digits, or a dash."""
-    if _is_missing(value):
-        return DASH
-    words = f"{float(value):.{digits}f}"
-    return words.replace("-", "\u2212" if float(words) else "")  # rounded to zero is zero
-
-
-def _short(value: Any) -> str:
-    """A number with three significant digits, or a dash."""
-    return DASH if _is_missing(value) else f"{float(value):.3g}".replace("-", "\u2212")
-
-
-def _percent(value: Any, digits: int = 1) -> str:
-    """A share in percent, or a dash."""
-    return DASH if _is_missing(value) else f"{100 * float(value):.{digits}f} %"
-
-
-def _p_value(value: Any) -> str:
-    """A P value as journals print it."""
-    if _is_missing(value):
-        return DASH
-    return f"{float(value):.3f}" if float(value) >= 0.001 else f"{float(value):.1e}"
-
-
-def _p_short(value: Any) -> str:
-    """A P value as far as its size tells anything, in tables of many."""
-    return "<\u00a00.001" if not _is_missing(value) and float(value) < 0.001 else _p_value(value)
-
-
-def _value(value: Any) -> str:
-    """Any plain value in words."""
-    if _is_missing(value):
-        return DASH
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_value(item)}" for key, item in value.items())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(map(_value, value))
-    return str(value)

@@ -1,0 +1,247 @@
+"""The paper's tables, each cell as it is printed, from ``results.json`` and what the study knows of its patients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from axilla.errors import InvalidValueError
+from axilla.evaluate import RATES, Counts
+from axilla.report.nouns import StudyReport
+from axilla.report.words import DASH, number, p_value, percent, plain
+
+SHORT_NAMES = {
+    "ccr": "CCR",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "fpr": "FPR",
+    "fnr": "FNR",
+}
+
+ABBREVIATIONS = (
+    "CCR, correct classification rate; PPV and NPV, positive and negative predictive value; FPR and FNR, false positive and "
+    "false negative rate."
+)
+
+
+@dataclass(frozen=True)
+class CohortTable:
+    """How a cohort's tables are called."""
+
+    name: str
+    """Of the files, without suffix."""
+    number: str
+    """In the paper."""
+    words: str
+    short: str
+
+
+COHORTS = {
+    "cN0": CohortTable("table_2", "Table 2", "cN0 patients", "cN0"),
+    "cN+": CohortTable(
+        "table_3",
+        "Table 3",
+        "cN+ patients, as the paper has them (with the patients the model was trained on)",
+        "cN+, as the paper (with training patients)",
+    ),
+    "cN+ without training patients": CohortTable(
+        "table_3_leak_free", "Table 3, leak-free", "cN+ patients the model was not trained on", "cN+, leak-free"
+    ),
+}
+"""Cohorts of ``patient_level`` in the order of the tables."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it is printed.
+
+    Parameters
+    ----------
+    name : str
+        Of its file, without suffix.
+    title : str
+    frame : DataFrame
+        Text only; the first column heads the rows.
+    note : str
+        What a reader must know below it; may be empty.
+
+    Raises
+    ------
+    InvalidValueError
+        If it has no row or no name.
+    """
+
+    name: str
+    title: str
+    frame: pd.DataFrame
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name or self.frame.empty:
+            raise InvalidValueError(f"A printed table has a name and at least one row; {self.name!r} has {len(self.frame)}.")
+
+    @property
+    def columns(self) -> list[str]:
+        """Heads of the columns."""
+        return [str(column) for column in self.frame.columns]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Cells by row."""
+        return [list(row) for row in self.frame.itertuples(index=False, name=None)]
+
+
+def study_tables(report: StudyReport) -> dict[str, Table]:
+    """Every table of a study's report that has something to show, by name, in the order of the report."""
+    return {table.name: table for table in _tables(report)}
+
+
+def level_words(results: Mapping[str, Any]) -> str:
+    """The confidence level in force, e.g. ``95 %``."""
+    return f"{100 * float(results.get('level', 0.95)):g} %"
+
+
+def _tables(report: StudyReport) -> Iterator[Table]:
+    results = report.results
+    level = level_words(results)
+    if report.cohorts is not None and not report.cohorts.empty:
+        yield Table("cohorts", "Patients and nodes per cohort", _as_text(report.cohorts))
+    if report.baseline is not None and not report.baseline.empty:
+        yield Table("table_1", "Table 1. Baseline characteristics of each cohort", _as_text(report.baseline))
+    nodes = results.get("node_level") or {}
+    if nodes.get("n"):
+        yield from _node_tables(nodes, level)
+    patients = results.get("patient_level") or {}
+    shown = {name: patients[name] for name in COHORTS if (patients.get(name) or {}).get("n")}
+    for name, found in shown.items():
+        yield from _patient_tables(name, found, level)
+    if any(found.get("clinical") for found in shown.values()):
+        yield _against_clinical(shown, level)
+
+
+def _node_tables(found: Mapping[str, Any], level: str) -> Iterator[Table]:
+    counts = Counts(**found["counts"])
+    rows = [
+        ["Group 2 (presumed metastatic)", counts.tp, counts.fp, counts.tp + counts.fp],
+        ["Group 1 (presumed benign)", counts.fn, counts.tn, counts.fn + counts.tn],
+        ["Total", counts.tp + counts.fn, counts.fp + counts.tn, counts.n],
+    ]
+    yield _table("nodes_counts", "Nodes: group against pathology", ["Group", "Metastatic", "Not metastatic", "Total"], rows)
+    yield _rates("nodes_rates", "Nodes: rates of the two-group label", found["rates"], counts, "Nodes", level)
+    yield _areas(found, level)
+
+
+def _areas(found: Mapping[str, Any], level: str) -> Table:
+    """AUC of label and score, one row per method of the interval."""
+    areas = {"Two-group label (as the paper)": found.get("auc_hard_label") or {}, "Score": found.get("auc_score") or {}}
+    methods: dict[str, dict[str, str]] = {}
+    for name, area in areas.items():
+        for interval in {"": area, **area.get("intervals", {})}.values():
+            if interval.get("estimate") is not None:
+                methods.setdefault(interval["method"], {})[name] = _interval(interval, number, 3)
+    rows = [[method, *(cells.get(name, DASH) for name in areas)] for method, cells in methods.items()]
+    rows = rows or [["none", *[DASH] * len(areas)]]
+    reasons = [f"{name}: not computable: {area['reason']}." for name, area in areas.items() if area.get("reason")]
+    note = " ".join(reasons) or "The first row is the interval told elsewhere in this report. The paper prints the label's AUC."
+    return _table("nodes_auc", f"Nodes: area under the ROC curve ({level} interval)", ["Interval by", *areas], rows, note)
+
+
+def _patient_tables(name: str, found: Mapping[str, Any], level: str) -> Iterator[Table]:
+    called = COHORTS[name]
+    counts = Counts(**found["counts"])
+    rows = [
+        ["Metastatic", counts.tp, counts.fp, counts.tp + counts.fp],
+        ["Not metastatic", counts.fn, counts.tn, counts.fn + counts.tn],
+        ["Total", counts.tp + counts.fn, counts.fp + counts.tn, counts.n],
+    ]
+    columns = ["Model", "Pathology: metastatic", "Pathology: not metastatic", "Total"]
+    yield _table(f"{called.name}_counts", f"{called.number}. Model against pathology", columns, rows)
+    yield _rates(f"{called.name}_rates", f"{called.number}. Rates", found["rates"], counts, "Patients", level)
+
+
+def _rates(name: str, title: str, rates: Mapping[str, Any], counts: Counts, unit: str, level: str) -> Table:
+    """Estimates, their intervals, and the counts behind them."""
+    rows = [["Estimate", *(percent(_of(rates, rate, "estimate"), 2) for rate in RATES)]]
+    rows.append([f"{level} interval (Wilson)", *(_range(rates.get(rate) or {}) for rate in RATES)])
+    bootstrap = {rate: ((rates.get(rate) or {}).get("intervals") or {}).get("bootstrap") for rate in RATES}
+    if any(bootstrap.values()):
+        rows.append([f"{level} interval (bootstrap by patient)", *(_range(bootstrap[rate] or {}) for rate in RATES)])
+    fractions = {rate: counts.fraction(rate) for rate in RATES}
+    rows.append([unit, *(f"{top}/{bottom}" for top, bottom, _ in fractions.values())])
+    missing = [
+        f"{SHORT_NAMES[rate]} not computable: {_of(rates, rate, 'reason')}." for rate in RATES if _of(rates, rate, "reason")
+    ]
+    columns = ["", *(SHORT_NAMES[rate] for rate in RATES)]
+    return _table(name, title, columns, rows, " ".join([ABBREVIATIONS, *missing]))
+
+
+def _against_clinical(shown: Mapping[str, Mapping[str, Any]], level: str) -> Table:
+    """A column per cohort."""
+    compared = {name: found for name, found in shown.items() if found.get("clinical")}
+
+    def row(measure: str, cell: Callable[[Mapping[str, Any]], Any]) -> list[Any]:
+        return [measure, *map(cell, compared.values())]
+
+    with_interval = f"({level} interval)"
+    rows = [
+        row("Patients", lambda found: found["n"]),
+        row(f"Model right, % {with_interval}", lambda found: _interval(found["rates"]["ccr"], _hundredths, 2)),
+        row(f"Clinical assessment right, % {with_interval}", lambda found: _interval(found["clinical"]["ccr"], _hundredths, 2)),
+        row(
+            f"Difference, percentage points {with_interval}",
+            lambda found: _interval(found.get("ccr_difference") or {}, _points, 2),
+        ),
+        row("Only the model right", lambda found: found["mcnemar"]["model_only_correct"]),
+        row("Only the clinical assessment right", lambda found: found["mcnemar"]["clinical_only_correct"]),
+        row("P (exact McNemar)", lambda found: p_value(found["mcnemar"]["p_value"])),
+        row(f"AUC of the patient score {with_interval}", lambda found: _interval(found.get("auc_score") or {}, number, 3)),
+    ]
+    note = (
+        "Clinical assessment calls every cN0 patient negative and every cN+ patient positive. Intervals: Wilson for rates, "
+        "Newcombe 1998 (paired, method 10) for the difference, DeLong for the area (Newcombe 2006, method 5, at perfect "
+        "separation)."
+    )
+    title = "The model against clinical assessment, on the same patients"
+    return _table("against_clinical", title, ["Measure", *(COHORTS[name].short for name in compared)], rows, note)
+
+
+def _table(name: str, title: str, columns: list[str], rows: list[list[Any]], note: str = "") -> Table:
+    return Table(name, title, pd.DataFrame([[str(cell) for cell in row] for row in rows], columns=columns), note)
+
+
+def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = [[plain(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+    return pd.DataFrame(rows, columns=[str(column) for column in frame.columns])
+
+
+def _of(rates: Mapping[str, Any], rate: str, part: str) -> Any:
+    return (rates.get(rate) or {}).get(part)
+
+
+def _range(interval: Mapping[str, Any]) -> str:
+    if interval.get("low") is None:
+        return DASH
+    return f"{number(100 * interval['low'], 2)} to {number(100 * interval['high'], 2)}"
+
+
+def _interval(quantity: Mapping[str, Any], show: Callable[[Any, int], str], digits: int) -> str:
+    """An estimate with its interval, in the same digits."""
+    if quantity.get("estimate") is None:
+        return DASH
+    estimate, low, high = (show(quantity[part], digits) for part in ("estimate", "low", "high"))
+    return f"{estimate} ({low} to {high})"
+
+
+def _hundredths(value: float, digits: int) -> str:
+    return number(100 * value, digits)
+
+
+def _points(value: float, digits: int) -> str:
+    """A difference of two shares in percentage points, with its sign."""
+    words = number(100 * value, digits)
+    return words if words.startswith("\u2212") or float(words) == 0 else f"+{words}"
