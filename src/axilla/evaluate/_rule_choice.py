@@ -303,14 +303,11 @@ def _reason(
     chosen: str, best: str, rules: Mapping[str, PatientRule], drawn: Mapping[str, stats.FloatArray], criterion: str
 ) -> str:
     if not best:
-        return f"{rules[chosen].text}: the simplest rule, because the training patients do not allow a comparison."
+        return "the simplest rule, because the training patients do not allow a comparison."
     found = f"{CRITERIA[criterion]}: {drawn[chosen][0]:.2f}"
     if chosen == best:
-        return f"{rules[chosen].text}: the best rule ({found}); simpler ones are worse by more than chance, or there is none."
-    return (
-        f"{rules[chosen].text}: the simplest rule not shown to be worse ({found}) than the best, {rules[best].text} "
-        f"({drawn[best][0]:.2f})."
-    )
+        return f"the best rule ({found}); simpler ones are worse by more than chance, or there is none."
+    return f"the simplest rule not shown to be worse ({found}) than the best, {rules[best].text} ({drawn[best][0]:.2f})."
 
 
 def _grid_frame(
