@@ -1,4 +1,4 @@
-"""Write the generated pages: commands.md from the command line, settings.md from the settings, features.md from the registry.
+"""Write the generated pages: commands, settings, features and stages, from what the code says.
 
 clinical-sheet.md is written by hand but for the parts between marks: the columns, and what is said of its faulty sheet.
 
@@ -68,6 +68,19 @@ def settings() -> str:
             lines.append(f"| `{field.name}` | `{_plain(default)}` | {text} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def stages() -> str:
+    """What each stage of a study reads, writes and depends on."""
+    from axilla.pipeline.stages import STAGES
+
+    lines = ["# The stages of a study", "", "`axilla run` does them in this order; see [running a study](running.md).", ""]
+    lines += ["| stage | per | reads | writes | settings it depends on |", "|---|---|---|---|---|"]
+    for stage in STAGES:
+        cells = [stage.name, "patient" if stage.is_per_patient else "study"]
+        cells += [", ".join(f"`{name}`" for name in names) for names in (stage.reads, stage.writes, stage.settings)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", "Files of a patient lie in `patients/<pseudonym>/`; the CT and a mask stay where they are."])
 
 
 def features() -> str:
@@ -144,7 +157,13 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is not current")
     check = parser.parse_args().check
     stale = []
-    pages = {"commands.md": commands, "settings.md": settings, "features.md": features, "clinical-sheet.md": clinical_sheet}
+    pages = {
+        "commands.md": commands,
+        "settings.md": settings,
+        "features.md": features,
+        "stages.md": stages,
+        "clinical-sheet.md": clinical_sheet,
+    }
     for name, page in pages.items():
         text, path = (PARTLY if page is clinical_sheet else NOTE) + page().rstrip() + "\n", DOCS / name
         if path.is_file() and path.read_text(encoding="utf-8") == text:

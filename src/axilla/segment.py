@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.interpolate import make_interp_spline
 from skimage.segmentation import watershed
+from threadpoolctl import threadpool_limits
 
 from axilla.anatomy import morphology
 from axilla.anatomy.morphology import DistanceMap
@@ -218,13 +219,18 @@ def slice_steps(slice_mm: float, finest_mm: float = 1.5) -> int:
 
 
 def finer_slices(native: npt.NDArray[np.float32], steps: int) -> npt.NDArray[np.float32]:
-    """Cubic-spline interpolation along z with `steps` rows per slice; row ``i * steps`` is slice ``i``, unchanged."""
+    """Cubic-spline interpolation along z with `steps` rows per slice; row ``i * steps`` is slice ``i``, unchanged.
+
+    The product is taken by one thread: with several, the last digits would hang on their number.
+    """
     n = native.shape[0]
     if steps == 1 or n < 4:
         return np.repeat(native, steps, axis=0)[: (n - 1) * steps + 1]
     rows = np.arange((n - 1) * steps + 1) / steps
     weights = make_interp_spline(np.arange(n), np.eye(n), k=3)(rows).astype(np.float32)
-    return np.ascontiguousarray((weights @ native.reshape(n, -1)).reshape(len(rows), *native.shape[1:]))
+    with threadpool_limits(1, user_api="blas"):
+        product = weights @ native.reshape(n, -1)
+    return np.ascontiguousarray(product.reshape(len(rows), *native.shape[1:]))
 
 
 def _same_cortex(chosen: int, pieces: Pieces, hu: npt.NDArray[np.float32], settings: SegmentSettings) -> list[int]:

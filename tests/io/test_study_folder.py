@@ -73,12 +73,14 @@ def test_catalog_and_journal_round_trip(tmp_path: Path) -> None:
     series = [SeriesRow("P0001", "1.2.3", True, "", ("some/where", "else"), 100, "axial")]
     with folder.database() as database:
         database.save_catalog(patients, series)
-        database.record(JournalRow("case", "P0001", "f", "done", ""))
-        database.record(JournalRow("case", "P0001", "f", "failed", "why"))
+        done = JournalRow("locate", "P0002", "done", "", {"CT": "1"}, {"nodes.csv": "2"})
+        database.record("P0002", [done])
+        database.record("P0001", [JournalRow("locate", "P0001", "done"), JournalRow("extract", "P0001", "started")])
+        database.record("P0001", [JournalRow("locate", "P0001", "failed", "why")])
     with folder.database() as database:
         assert database.patients() == (patients[1], patients[0])
         assert database.series() == tuple(series)
-        assert database.journal() == (JournalRow("case", "P0001", "f", "failed", "why"),)
+        assert database.journal() == (JournalRow("locate", "P0001", "failed", "why"), done)
 
 
 def test_a_broken_database_is_refused(tmp_path: Path) -> None:

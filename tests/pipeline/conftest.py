@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,3 +52,54 @@ def finished(coarse: CohortSettings, tmp_path_factory: pytest.TempPathFactory) -
     )
     assert imported == 0
     return Run(root / "source", root / "study", run(["run", str(root / "study"), "--jobs", "1"]))
+
+
+@pytest.fixture
+def lone_scheduler() -> Iterator[str]:
+    """The address of a Dask scheduler, started by hand, without workers."""
+    port = _free_port()
+    with _ended(_dask("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--no-show")):
+        yield f"tcp://127.0.0.1:{port}"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The address of a Dask scheduler with workers, all started by hand."""
+
+    address: str
+    workers: tuple[subprocess.Popen[bytes], ...]
+
+
+@pytest.fixture
+def cluster(lone_scheduler: str) -> Iterator[Cluster]:
+    """A cluster of two workers, as a user starts them on two nodes."""
+    arguments = ("worker", lone_scheduler, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
+    with contextlib.ExitStack() as stack:
+        workers = tuple(_dask(*arguments) for _ in range(2))
+        for worker in workers:
+            stack.enter_context(_ended(worker))
+        yield Cluster(lone_scheduler, workers)
+
+
+def _dask(*arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "dask", *arguments]
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}  # tests send functions of their own
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tempfile.gettempdir(), env=environment
+    )
+
+
+@contextlib.contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait(20)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

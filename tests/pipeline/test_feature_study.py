@@ -230,6 +230,7 @@ def test_the_rule_chosen_is_used_where_the_user_says_so(made: Made, tmp_path: Pa
     assert "Not used for the choice" in report
     assert "still calls 60 % of the 12 metastatic training patients" in report
     assert "no specificity could enter the choice" in report
+    assert "were chosen on training patients alone" in report
 
 
 def test_permuted_labels_give_an_auc_of_one_half(made: Made, tmp_path: Path) -> None:

@@ -48,10 +48,10 @@ def test_one_writer_the_second_is_told(tmp_path: Path, capsys: pytest.CaptureFix
     study = tmp_path / "study"
     again = ["import", str(tmp_path / "ct"), "--study", str(study)]
     assert run(again) == 0
-    with StudyFolder.open(study).writing():
+    with StudyFolder.open(study).writing("test"):
         for command in (again, ["run", str(study)], ["report", str(study)]):
             assert run(command) == 3
-            assert "Another axilla is working" in capsys.readouterr().err
+            assert "Another axilla (test, process" in capsys.readouterr().err
     assert run(again) == 0
 
 

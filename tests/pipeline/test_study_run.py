@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from axilla.cli import run
 from axilla.io import read_ct
 from axilla.io.models import read_model
 from axilla.io.study import StudyFolder
-from axilla.pipeline.case import CASE_FILES
+from axilla.pipeline.stages import LEARN, PATIENT_STAGES, REPORT, outputs_of
 
 EXTERNAL = re.compile(r"""(?:src|href)\s*=\s*["']?(?!data:|#)[^"'>\s]+|url\(\s*["']?(?!data:|#)""")
 
@@ -36,11 +38,16 @@ def test_the_run_ends_well_and_leaves_every_file(finished) -> None:
     assert finished.status == 0
     folder = StudyFolder.open(finished.study)
     with folder.database() as database:
-        included = [row.patient_id for row in database.journal() if row.state == "done"]
+        journal = {(row.stage, row.patient_id): row for row in database.journal()}
         assert len(database.patients()) == 7
-        assert len(included) == 6
+    assert {row.state for row in journal.values()} == {"done"}
+    included = {patient_id for _, patient_id in journal if patient_id}
+    assert len(included) == 6
     for patient_id in included:
-        assert all((folder.patient(patient_id) / name).is_file() for name in CASE_FILES)
+        for stage in PATIENT_STAGES:
+            assert outputs_of(stage, folder.patient(patient_id)) == journal[stage.name, patient_id].outputs
+    for stage in (LEARN, REPORT):
+        assert outputs_of(stage, folder.root) == journal[stage.name, ""].outputs
     assert {path.name for path in folder.results.iterdir()} >= {"predictions.csv", "patients.csv", "results.json", "nodes.csv"}
     svgs = {path.stem for path in folder.figures.glob("*.svg")}
     assert svgs >= {"flow", "clusters", "characterization"}
@@ -118,7 +125,7 @@ def test_results_and_figures_carry_no_identity(finished) -> None:
 
 def test_running_again_changes_no_byte_and_reads_no_ct(finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = copied(finished, tmp_path)
-    monkeypatch.setattr("axilla.pipeline.study.run_case", lambda task: pytest.fail(f"{task.patient_id} was done again"))
+    monkeypatch.setattr("axilla.pipeline._cases.run_case", lambda task, _: pytest.fail(f"{task.patient_id} was done again"))
     assert run(["run", str(study), "--jobs", "1"]) == 0
     for name in ("results", "model", "figures", "report"):
         assert tables(study / name) == tables(finished.study / name)
@@ -145,16 +152,86 @@ def test_one_damaged_patient_fails_alone(finished, tmp_path: Path, capsys: pytes
     assert pd.read_csv(study / "figures" / "flow.csv").query("step == 'failed'")["patients"].sum() == 1
 
 
-def test_lost_dicom_is_told(finished, tmp_path: Path) -> None:
+def moved(finished: object, patient: str, tmp_path: Path) -> tuple[Path, Path]:
+    """The finished study, and one patient's DICOM imported from a place of its own."""
     study = copied(finished, tmp_path)
-    source = Path(shutil.copytree(finished.source / "dicom" / "SIM0004", tmp_path / "dicom" / "SIM0004"))
+    source = Path(shutil.copytree(finished.source / "dicom" / patient, tmp_path / "dicom" / patient))  # type: ignore[attr-defined]
     assert run(["import", str(tmp_path / "dicom"), "--study", str(study)]) == 0
+    return study, source
+
+
+def test_dicom_that_moved_as_it_is_is_not_read_again(finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study, _ = moved(finished, "SIM0004", tmp_path)
+    monkeypatch.setattr("axilla.pipeline._cases.run_case", lambda task, _: pytest.fail(f"{task.patient_id} was done again"))
+    assert run(["run", str(study), "--jobs", "1"]) == 0
+
+
+def test_what_was_made_of_lost_dicom_stands_and_that_is_told(
+    finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, source = moved(finished, "SIM0004", tmp_path)
     shutil.rmtree(source)
+    assert run(["run", str(study), "--jobs", "1"]) == 0
+    assert "CT or mask of P0004 is no longer where it was imported from" in capsys.readouterr().out
+    assert tables(study / "results") == tables(finished.study / "results")
+
+
+def test_lost_dicom_fails_the_patient_where_it_is_needed(finished, tmp_path: Path) -> None:
+    study, source = moved(finished, "SIM0004", tmp_path)
+    shutil.rmtree(source)
+    (study / "patients" / "P0004" / "nodes.csv").unlink()
     assert run(["run", str(study), "--jobs", "1"]) == 4
     with StudyFolder.open(study).database() as database:
         failed = {row.patient_id: row.message for row in database.journal() if row.state == "failed"}
     assert list(failed) == ["P0004"]
     assert "gone" in failed["P0004"]
+
+
+def test_changed_dicom_is_read_again_and_that_is_told(finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study, source = moved(finished, "SIM0004", tmp_path)
+    os.utime(next(source.iterdir()))
+    assert run(["run", str(study), "--jobs", "1"]) == 0
+    assert "done again from locate: CT changed: 1 patient(s)" in capsys.readouterr().out
+    assert tables(study / "patients") == tables(finished.study / "patients")
+
+
+def test_a_changed_setting_does_again_what_depends_on_it(
+    finished, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = copied(finished, tmp_path)
+    decisions = (study / "study.toml").read_text(encoding="utf-8")
+    (study / "study.toml").write_text(decisions + "\n[settings.radiomics]\nbin_width = 50.0\n", encoding="utf-8")
+    monkeypatch.setattr("axilla.pipeline.case.locate", lambda *_: pytest.fail("nodes were located again"))
+    assert run(["run", str(study), "--jobs", "1"]) == 0
+    assert "done again from extract: settings changed: 6 patient(s)" in capsys.readouterr().out
+    changed = pd.read_parquet(study / "patients" / "P0001" / "features.parquet")
+    assert not changed.equals(pd.read_parquet(finished.study / "patients" / "P0001" / "features.parquet"))
+    (study / "study.toml").write_text(decisions, encoding="utf-8")
+    assert run(["run", str(study), "--jobs", "1"]) == 0
+    assert tables(study / "patients") == tables(finished.study / "patients")
+
+
+def test_a_file_corrected_by_hand_is_never_overwritten(finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = copied(finished, tmp_path)
+    path = study / "patients" / "P0003" / "nodes.csv"
+    corrected = path.read_text(encoding="utf-8") + "\n"
+    path.write_text(corrected, encoding="utf-8")
+    assert run(["run", str(study), "--jobs", "1"]) == 4
+    assert "P0003/nodes.csv is not as axilla wrote it" in capsys.readouterr().out
+    assert path.read_text(encoding="utf-8") == corrected
+    path.unlink()
+    assert run(["run", str(study), "--jobs", "1"]) == 0
+    assert tables(study / "patients") == tables(finished.study / "patients")
+
+
+def vouch_for(study: Path, patient_id: str) -> None:
+    """Let the journal take a patient's files as they are for what axilla wrote."""
+    folder = StudyFolder.open(study)
+    with folder.database() as database:
+        rows = {row.stage: row for row in database.journal() if row.patient_id == patient_id}
+        stages = {stage.name: stage for stage in PATIENT_STAGES}
+        found = [replace(row, outputs=outputs_of(stages[name], folder.patient(patient_id))) for name, row in rows.items()]
+        database.record(patient_id, found)
 
 
 def changed_sheet(change: Callable[[pd.DataFrame], None]) -> Callable[[Path, Path], Path]:
@@ -195,6 +272,7 @@ def test_validation_data_moves_no_bit_of_the_model(finished, tmp_path: Path) -> 
             numbers = frame.columns[frame.columns.str.startswith("original_")]
             frame[numbers] = frame[numbers] * 7 + 3
             frame.to_parquet(path)
+            vouch_for(study, patient_id)
     assert run(["run", str(study), "--jobs", "1"]) == 0
     assert (study / "model" / "model.json").read_bytes() == (finished.study / "model" / "model.json").read_bytes()
     before = pd.read_csv(finished.study / "results" / "predictions.csv")["score"]

@@ -9,6 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it: 128 and the signal's number."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
@@ -23,6 +26,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         app(list(arguments))
     except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            sys.stderr.write(
+                "axilla: interrupted; nothing is half-written, and what a study had finished is kept: run it again.\n"
+            )
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except AxillaError as error:
         sys.stderr.write(f"axilla: {error}\n")

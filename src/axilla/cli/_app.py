@@ -30,7 +30,12 @@ SeriesOption = Annotated[
     str | None, typer.Option("--series", metavar="UID", help="SeriesInstanceUID to use instead of axilla's choice.")
 ]
 JobsOption = Annotated[
-    int | None, typer.Option("--jobs", min=1, help="Patients worked on at the same time; default: the number of cores.")
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=1,
+        help="Patients worked on at the same time; default: one a core, as far as memory reaches; 1: in this process.",
+    ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Same seed, same result.")]
 DetectorOption = Annotated[
@@ -161,12 +166,25 @@ def import_(
 
 
 @app.command()
-def run(study: StudyArgument, jobs: JobsOption = None, as_json: JsonOption = False) -> None:
-    """Run every stage of a study; what is up to date is not done again."""
+def run(
+    study: StudyArgument,
+    jobs: JobsOption = None,
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Dask scheduler (tcp://host:8786) whose workers do the patients; they need the same disks and the same axilla.",
+        ),
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Run every stage of a study; what is up to date is not done again. It may be broken off at any moment and run again."""
+    from axilla.pipeline import Workers
     from axilla.pipeline.study import run_study
 
     with progress_on_stderr() as progress:
-        outcome = run_study(study, jobs=jobs, progress=progress)
+        outcome = run_study(study, workers=Workers(jobs, scheduler), progress=progress)
     emit(outcome.result, outcome.lines, as_json=as_json)
     _exit_for(outcome.failed)
 

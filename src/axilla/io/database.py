@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from axilla._version import __version__
 from axilla.cohort import Patient
 from axilla.errors import InputRefusedError
 
-SCHEMA = 1
+SCHEMA = 2
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -29,8 +28,9 @@ CREATE TABLE IF NOT EXISTS series (
 );
 CREATE TABLE IF NOT EXISTS masks (patient_id TEXT PRIMARY KEY, path TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS journal (
-  stage TEXT NOT NULL, patient_id TEXT NOT NULL, fingerprint TEXT NOT NULL, state TEXT NOT NULL, message TEXT NOT NULL,
-  finished_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (stage, patient_id)
+  stage TEXT NOT NULL, patient_id TEXT NOT NULL, state TEXT NOT NULL, message TEXT NOT NULL,
+  inputs TEXT NOT NULL, outputs TEXT NOT NULL, finished_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  PRIMARY KEY (stage, patient_id)
 );
 """
 
@@ -48,7 +48,7 @@ class SeriesRow:
     description: str
 
     def fingerprint(self) -> str:
-        """Hash of the files' paths, sizes and times of change.
+        """Hash of the files' names, sizes and times of change: a folder that was moved as it is counts as unchanged.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class SeriesRow:
                     f"{len(self.files)} file(s) of this CT were cataloged, but one is gone or unreadable now; "
                     "bring the folder or disc back, or import it anew."
                 ) from error
-            parts.append((name, state.st_size, state.st_mtime_ns))
+            parts.append((Path(name).name, state.st_size, state.st_mtime_ns))
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -95,13 +95,25 @@ class MaskRow:
 
 @dataclass(frozen=True)
 class JournalRow:
-    """What became of a stage for a patient (empty patient: the whole study)."""
+    """What became of a stage for a patient (empty patient: the whole study).
+
+    Parameters
+    ----------
+    stage, patient_id : str
+    state : str
+        ``"started"``, ``"done"`` or ``"failed"``.
+    message : str
+        Why it failed; else empty.
+    inputs, outputs : mapping of str to str
+        Digest by name of what it was made of, and of the files it wrote (names in the patient's folder).
+    """
 
     stage: str
     patient_id: str
-    fingerprint: str
     state: str
-    message: str
+    message: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
 
 class StudyDatabase:
@@ -119,7 +131,9 @@ class StudyDatabase:
         self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('axilla', ?)", (__version__,))
         found = self._connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()[0]
         if found != str(SCHEMA):
-            raise InputRefusedError(f"study.db has schema {found}; this axilla reads schema {SCHEMA}.")
+            raise InputRefusedError(
+                f"study.db has schema {found}, this axilla reads schema {SCHEMA}; import the DICOM into a new study."
+            )
 
     def save_catalog(self, patients: Sequence[Patient], series: Sequence[SeriesRow], masks: Sequence[MaskRow] = ()) -> None:
         """Replace the catalog: all patients, series and masks, or nothing."""
@@ -163,18 +177,20 @@ class StudyDatabase:
         rows = self._connection.execute("SELECT patient_id, path FROM masks ORDER BY patient_id").fetchall()
         return {patient_id: MaskRow(patient_id, path) for patient_id, path in rows}
 
-    def record(self, row: JournalRow) -> None:
-        """Write or replace the outcome of a stage for a patient."""
+    def record(self, patient_id: str, rows: Iterable[JournalRow]) -> None:
+        """Replace all of a patient's rows (empty patient: the whole study's)."""
+        values = [(row.stage, patient_id, row.state, row.message, _text(row.inputs), _text(row.outputs)) for row in rows]
         with self._transaction():
-            self._connection.execute(
-                "INSERT OR REPLACE INTO journal (stage, patient_id, fingerprint, state, message) VALUES (?, ?, ?, ?, ?)",
-                dataclasses.astuple(row),
+            self._connection.execute("DELETE FROM journal WHERE patient_id = ?", (patient_id,))
+            self._connection.executemany(
+                "INSERT INTO journal (stage, patient_id, state, message, inputs, outputs) VALUES (?, ?, ?, ?, ?, ?)", values
             )
 
     def journal(self) -> tuple[JournalRow, ...]:
-        """All outcomes."""
-        query = "SELECT stage, patient_id, fingerprint, state, message FROM journal ORDER BY stage, patient_id"
-        return tuple(JournalRow(*row) for row in self._connection.execute(query).fetchall())
+        """All outcomes, by patient and stage."""
+        query = "SELECT stage, patient_id, state, message, inputs, outputs FROM journal ORDER BY patient_id, stage"
+        rows = self._connection.execute(query).fetchall()
+        return tuple(JournalRow(r[0], r[1], r[2], r[3], json.loads(r[4]), json.loads(r[5])) for r in rows)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -185,3 +201,7 @@ class StudyDatabase:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+
+def _text(digests: Mapping[str, str]) -> str:
+    return json.dumps(dict(digests), ensure_ascii=False, sort_keys=True)

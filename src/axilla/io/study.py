@@ -9,16 +9,20 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import json
 import os
+import platform
 import sqlite3
+import time
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from axilla.errors import CannotWriteError, InputRefusedError, StudyBusyError
+from axilla.errors import CannotWriteError, InputRefusedError, StudyBusyError, UnfinishedError
 from axilla.io.database import StudyDatabase
 from axilla.io.decisions import StudyDecisions, new_decisions, read_decisions
-from axilla.io.files import check_can_write, replacing, write_text
+from axilla.io.files import check_can_write, json_text, replacing, write_text
 from axilla.io.tables import read_sheet
 
 
@@ -136,13 +140,23 @@ class StudyFolder:
             connection.close()
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, doing: str) -> Iterator[str]:
         """Hold the study for one writer; the lock (SQLite's, on ``study.lock``) ends with the process, however it ends.
+
+        Parameters
+        ----------
+        doing : str
+            What is done, for whom it keeps waiting.
+
+        Yields
+        ------
+        str
+            What ``study.holder.json`` says of this writer, as :func:`check_is_held` wants it.
 
         Raises
         ------
         StudyBusyError
-            If another process holds it.
+            If another process holds it: which one.
         """
         connection = sqlite3.connect(self.root / "study.lock", timeout=0, isolation_level=None)
         try:
@@ -150,11 +164,17 @@ class StudyFolder:
         except sqlite3.OperationalError as error:
             connection.close()
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise StudyBusyError(f"Another axilla is working on {self.root}; wait until it has ended.") from error
+                raise StudyBusyError(f"{_holder_of(self.root)} {self.root}; wait until it has ended.") from error
             raise CannotWriteError(f"{self.root} cannot be written ({error}); is it on a full or read-only disk?") from error
+        path = self.root / HOLDER
         try:
-            yield
+            holder = {"doing": doing, "process": os.getpid(), "computer": platform.node(), "token": uuid.uuid4().hex}
+            text = json_text({**holder, "since": time.strftime("%Y-%m-%d %H:%M:%S")})
+            write_text(path, text)
+            yield text
         finally:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
             connection.close()
 
     def write_key(self, pseudonyms: Mapping[str, str]) -> None:
@@ -173,3 +193,36 @@ class StudyFolder:
         if not self.key_path.is_file():
             return {}
         return {row["patient_id"]: row["hospital_id"] for row in read_sheet(self.key_path)}
+
+
+HOLDER = "study.holder.json"
+"""Who is writing to a study at present; one that a killed process left behind is written over by the next."""
+
+
+def check_is_held(root: Path, holder: str) -> None:
+    """Check, in a worker, that `root` is the study that `holder` (from :meth:`StudyFolder.writing`) writes to.
+
+    Raises
+    ------
+    UnfinishedError
+        If not: the worker sees another disk, or a folder that is no study.
+    """
+    try:
+        seen = (root / HOLDER).read_text(encoding="utf-8")
+    except OSError:
+        seen = ""
+    if seen != holder:
+        raise UnfinishedError(
+            f"A worker on {platform.node()} does not see the study at {root}; all workers need the same disk under the same name."
+        )
+
+
+def _holder_of(root: Path) -> str:
+    """Who works on a study, as far as it is told."""
+    try:
+        told = json.loads((root / HOLDER).read_text(encoding="utf-8"))
+        return (
+            f"Another axilla ({told['doing']}, process {told['process']} on {told['computer']}, since {told['since']}) works on"
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return "Another axilla works on"

@@ -9,9 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from axilla._version import __version__
 from axilla.cohort import Cohort
 from axilla.errors import InputRefusedError
 from axilla.evaluate import axillae_of, choose_rule, compare_rules, evaluate, node_status_of, patient_status_of, rule_table
+from axilla.io.database import JournalRow
 from axilla.io.models import write_model
 from axilla.io.study import StudyFolder
 from axilla.io.tables import write_table
@@ -21,7 +23,8 @@ from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress
 from axilla.pipeline.learn import summary_lines, write_evaluation
 from axilla.pipeline.reporting import StudyResults, write_study_report
-from axilla.pipeline.settings import StudySettings
+from axilla.pipeline.settings import StudySettings, plain_settings
+from axilla.pipeline.stages import LEARN, REPORT, digest_of_plain, outputs_of
 from axilla.table import FeatureTable
 
 OTHER_SIDE = "not of the operated side"
@@ -121,13 +124,28 @@ def _noted(predictions: pd.DataFrame) -> pd.DataFrame:
     return predictions.assign(warnings=notes.str.removesuffix("; ")).drop(columns="counts")
 
 
-def write_study(folder: StudyFolder, results: StudyResults, progress: Progress) -> Outcome:
-    """Model, results, figures and report of a study, and what to say of them."""
-    progress("figures and report", 0, 1)
+def write_study(folder: StudyFolder, results: StudyResults, progress: Progress, notes: Sequence[str] = ()) -> Outcome:
+    """Model, results, figures and report of a study, and what to say of them (`notes`: of the run)."""
+    progress(REPORT.name, 0, 1)
     _write_results(folder, results)
     write_study_report(folder, results)
-    progress("figures and report", 1, 1)
-    return _outcome(folder, results)
+    _journal(folder, results)
+    progress(REPORT.name, 1, 1)
+    return _outcome(folder, results, notes)
+
+
+def _journal(folder: StudyFolder, results: StudyResults) -> None:
+    """What the study's own stages were made of, and what they wrote."""
+    with folder.database() as database:
+        made = [{row.patient_id: dict(row.outputs)} for row in database.journal() if row.patient_id]
+        inputs = {
+            "axilla": __version__,
+            "settings": digest_of_plain(plain_settings(results.settings)),
+            "patients": digest_of_plain([{**vars(patient), "facts": dict(patient.facts)} for patient in database.patients()]),
+            "files": digest_of_plain(made),
+        }
+        rows = [JournalRow(stage.name, "", "done", "", inputs, outputs_of(stage, folder.root)) for stage in (LEARN, REPORT)]
+        database.record("", rows)
 
 
 def _write_results(folder: StudyFolder, results: StudyResults) -> None:
@@ -147,7 +165,7 @@ def _write_results(folder: StudyFolder, results: StudyResults) -> None:
     write_evaluation(results.evaluation, folder.results)
 
 
-def _outcome(folder: StudyFolder, results: StudyResults) -> Outcome:
+def _outcome(folder: StudyFolder, results: StudyResults, notes: Sequence[str]) -> Outcome:
     cohort, failed = results.cohort, results.failed
     label = ["SYNTHETIC DATA: these figures say nothing about real patients."] if results.is_synthetic else []
     lines = (
@@ -156,6 +174,7 @@ def _outcome(folder: StudyFolder, results: StudyResults) -> Outcome:
         *_counts_lines(cohort),
         *summary_lines(results.evaluation),
         f"patient rule: {results.rules.in_force.text}; the training patients choose {results.rules.choice.chosen.text}",
+        *notes,
         *(f"warning: {sentence}" for sentence in results.warnings),
         *(f"failed: {patient}: {reason}" for patient, reason in failed.items()),
         f"report: {folder.report_path}",
@@ -167,6 +186,7 @@ def _outcome(folder: StudyFolder, results: StudyResults) -> Outcome:
         "included": len(cohort.patients),
         "excluded": dict(cohort.excluded),
         "failed": dict(failed),
+        "notes": list(notes),
         "warnings": list(results.warnings),
         "results": results.evaluation.to_dict(),
     }

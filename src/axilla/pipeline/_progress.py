@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called as ``progress(stage, done, total)``: with ``done = 0`` when a stage starts, with ``done = total`` when it ends."""
+    """Called as ``progress(stage, done, total)``: first with what was done already (or 0), at last with ``done = total``."""
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Report that `done` of `total` steps of `stage` are finished."""

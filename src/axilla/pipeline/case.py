@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import shutil
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -16,16 +19,19 @@ from axilla.atlas import Atlas, build_atlas
 from axilla.errors import AxillaError, CannotWriteError, InputRefusedError
 from axilla.figures import SMALL, node_picture
 from axilla.io.atlas import write_atlas
-from axilla.io.database import SeriesRow
+from axilla.io.database import JournalRow, MaskRow, SeriesRow
 from axilla.io.dicom import read_series, scan
+from axilla.io.exchange import read_mask
 from axilla.io.files import remove_leftovers, write_json
 from axilla.io.images import write_labels
-from axilla.io.tables import nodes_frame, write_features, write_table
+from axilla.io.study import check_is_held
+from axilla.io.tables import nodes_frame, read_nodes, write_features, write_table
 from axilla.locate import describe, locate, warnings_about
 from axilla.node import Node, Segmentation
 from axilla.pipeline._progress import Progress, silent
 from axilla.pipeline.pictures import write_pictures
 from axilla.pipeline.settings import CaseSettings, plain_settings
+from axilla.pipeline.stages import EXTRACT, LOCATE, PATIENT_STAGES, Stage, inputs_of, is_current, outputs_of
 from axilla.radiomics import RadiomicsSettings, extract
 from axilla.table import FeatureTable
 from axilla.volume import BoolArray, Volume
@@ -77,11 +83,15 @@ def describe_nodes(volume: Volume, segmentation: Segmentation, notes: tuple[str,
     nodes = describe(volume, segmentation, anatomy=anatomy)
     if not nodes:
         raise InputRefusedError("The mask has no voxel in any label; draw the nodes first, or leave --mask out.")
-    names = {node.label: node.node_id for node in nodes}
-    segments = tuple(replace(s, name=names[s.label]) for s in segmentation.segments if s.label in names)
-    named = Segmentation(segmentation.geometry, segments)
+    named = _named(segmentation, {node.label: node.node_id for node in nodes})
     warnings = (*volume.warnings, *notes, *warnings_about(volume, anatomy))
     return Located(volume, named, nodes, context_masks(volume, anatomy, settings.locate.anatomy), anatomy.coverage, warnings)
+
+
+def _named(segmentation: Segmentation, names: Mapping[int, str]) -> Segmentation:
+    """The segments that are nodes, under the nodes' names."""
+    segments = tuple(replace(s, name=names[s.label]) for s in segmentation.segments if s.label in names)
+    return Segmentation(segmentation.geometry, segments)
 
 
 def build(located: Located, settings: CaseSettings, progress: Progress = silent) -> Atlas:
@@ -121,49 +131,124 @@ def feature_settings(settings: RadiomicsSettings) -> dict[str, str | float | boo
 
 @dataclass(frozen=True)
 class CaseTask:
-    """One patient of a study to work through."""
+    """One patient of a study to work through.
+
+    Parameters
+    ----------
+    patient_id : str
+    series : SeriesRow
+        The chosen CT.
+    folder : Path
+        ``patients/<pseudonym>``.
+    settings : CaseSettings
+    outside : mapping of str to str
+        Digests of CT and mask, for the journal.
+    journal : mapping of str to JournalRow
+        By stage, what became of the patient before.
+    holder : str
+        What ``study.holder.json`` says: a worker that does not see it sees another disk.
+    """
 
     patient_id: str
     series: SeriesRow
     folder: Path
     settings: CaseSettings
+    outside: Mapping[str, str]
+    journal: Mapping[str, JournalRow]
+    holder: str = ""
+    mask: MaskRow | None = None
+    """The nodes as somebody drew them, instead of axilla's."""
 
-    def is_complete(self) -> bool:
-        """Whether every file of the patient is there."""
-        return all((self.folder / name).is_file() for name in CASE_FILES)
+    def inputs(self, stage: Stage) -> dict[str, str]:
+        """What the stage would be made of now."""
+        plain = plain_settings(self.settings)
+        return inputs_of(stage, self.folder, {name: plain[name] for name in stage.settings if name in plain}, self.outside)
+
+    def is_current(self, stage: Stage) -> bool:
+        """Whether what the stage wrote stands.
+
+        Raises
+        ------
+        InputRefusedError
+            If a file was changed by hand.
+        """
+        return is_current(self.journal.get(stage.name), self.inputs(stage), self.folder)
+
+    def outdated(self) -> tuple[Stage, ...]:
+        """The first stage that is not up to date and those after it.
+
+        Raises
+        ------
+        InputRefusedError
+            If a file was changed by hand.
+        """
+        return tuple(itertools.dropwhile(self.is_current, PATIENT_STAGES))
 
 
-CASE_FILES = ("ct.json", "nodes.nii.gz", "nodes.csv", "atlas.json", "atlas.glb", "features.parquet", "pictures/pictures.json")
-
-
-def run_case(task: CaseTask) -> str:
-    """Read, locate, measure, draw and write one patient; the reason why not, or empty.
-
-    Only what the patient's data break is caught: the others go on.
+def run_case(task: CaseTask, progress: Progress) -> tuple[JournalRow, ...]:
+    """Do what is not up to date of one patient; a row per stage, the last one failed where the patient's data broke it.
 
     Raises
     ------
     CannotWriteError
         If the study folder cannot be written to: no other patient would fare better.
+    UnfinishedError
+        If this process sees another study folder than the one that sent it.
     """
+    check_is_held(task.folder.parent.parent, task.holder)
     remove_leftovers(task.folder)
+    volume = functools.cache(functools.partial(_read_chosen, task.series))
+    rows: list[JournalRow] = []
+    for stage in PATIENT_STAGES:
+        row = task.journal.get(stage.name)
+        if row is None or not task.is_current(stage):
+            row = _done(stage, task, volume)
+        rows.append(row)
+        progress(stage.name, 1, 1)
+        if row.state == "failed":
+            break
+    return tuple(rows)
+
+
+def _done(stage: Stage, task: CaseTask, volume: Callable[[], Volume]) -> JournalRow:
+    """Do a stage; only what the patient's data break is caught: the others go on."""
     try:
-        volume = _read_chosen(task.series)
-        located = locate_nodes(volume, task.settings)
-        table = measure(located, task.settings, task.patient_id)
-        write_located(located, build(located, task.settings), task.folder)
-        pictures = [node_picture(volume, located.segmentation, node, settings=SMALL) for node in located.nodes]
-        write_pictures(pictures, task.folder / "pictures")
-        write_measured(table, located, task.folder / "features.parquet")
-        write_json(task.folder / "ct.json", describe_ct(located))
+        _WORK[stage](task, volume())
     except CannotWriteError:
         raise
     except AxillaError as error:
-        return str(error)
+        return JournalRow(stage.name, task.patient_id, "failed", str(error))
     except (ArithmeticError, IndexError, KeyError, MemoryError, RuntimeError, TypeError, ValueError) as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        return f"unexpected {type(error).__name__} in {frame.name} ({Path(frame.filename).name}:{frame.lineno}): {error}"
-    return ""
+        message = f"unexpected {type(error).__name__} in {frame.name} ({Path(frame.filename).name}:{frame.lineno}): {error}"
+        return JournalRow(stage.name, task.patient_id, "failed", message)
+    return JournalRow(stage.name, task.patient_id, "done", "", task.inputs(stage), outputs_of(stage, task.folder))
+
+
+def _locate(task: CaseTask, volume: Volume) -> None:
+    """Nodes, atlas, pictures."""
+    if task.mask is None:
+        located = locate_nodes(volume, task.settings)
+    else:
+        drawn = read_mask(Path(task.mask.path), volume.geometry, slices=volume.slices)
+        located = describe_nodes(volume, drawn.segmentation, drawn.notes, task.settings)
+    write_located(located, build(located, task.settings), task.folder)
+    pictures = [node_picture(volume, located.segmentation, node, settings=SMALL) for node in located.nodes]
+    shutil.rmtree(task.folder / "pictures", ignore_errors=True)
+    write_pictures(pictures, task.folder / "pictures")
+    write_json(task.folder / "ct.json", describe_ct(located))
+
+
+def _extract(task: CaseTask, volume: Volume) -> None:
+    """Features, of the nodes as they lie on the disk."""
+    found = read_mask(task.folder / "nodes.nii.gz", volume.geometry).segmentation
+    nodes = read_nodes(task.folder / "nodes.csv")
+    named = _named(found, dict(zip(nodes["label"], nodes["node_id"], strict=True)))
+    table = extract(volume, named, task.settings.radiomics, task.patient_id)
+    write_features(table, task.folder / "features.parquet", is_synthetic=volume.acquisition.is_synthetic)
+
+
+_WORK: Mapping[Stage, Callable[[CaseTask, Volume], None]] = {LOCATE: _locate, EXTRACT: _extract}
 
 
 def _read_chosen(series: SeriesRow) -> Volume:

@@ -67,7 +67,7 @@ def import_study(
         raise InputRefusedError(f"{root} holds a study made from feature tables; give another folder for one from CTs.")
     drawn = find_masks(masks, {*StudyFolder(root).read_key().values(), *sheet, *found}) if masks else None
     folder = StudyFolder.create(root, title)
-    with folder.writing():
+    with folder.writing("axilla import"):
         return _add(folder, sheet, catalog, found, drawn, progress)
 
 

@@ -100,7 +100,7 @@ def study_from_features(paths: Sequence[Path], clinical: Path, root: Path, *, pr
     results = _learn(decisions, patients, tables)
     progress("train, predict, evaluate", 1, 1)
     folder = StudyFolder.create(root)
-    with folder.writing():
+    with folder.writing("axilla study"):
         remove_leftovers(root)
         folder.write_key({pseudonym: name for name, pseudonym in key.items()})
         with folder.database() as database:

@@ -22,8 +22,8 @@ from axilla.io.files import check_can_write, remove_leftovers, write_json
 from axilla.io.images import write_labels
 from axilla.io.tables import write_table
 from axilla.phantom import PHANTOM_VERSION, ImplantSettings, SyntheticCase, implant
-from axilla.pipeline._pool import run_jobs
 from axilla.pipeline._progress import Progress, silent
+from axilla.pipeline._workers import Counting, Workers, run_tasks
 from axilla.pipeline.settings import plain_settings
 from axilla.pipeline.simulate import DESCRIPTION, is_complete, truth_frame
 from axilla.volume import Volume, to_canonical
@@ -83,7 +83,7 @@ def simulate_implants(
     _check(background, out, n_patients, n_per_side, seed)
     check_can_write(out, folder=True)
     progress("read CT", 0, 1)
-    volume = _right_handed(read_ct(background, series_uid).volume)
+    volume = _background(background, series_uid)
     progress("read CT", 1, 1)
     if volume.acquisition.is_synthetic:
         raise InputRefusedError("The background is synthetic itself, so its truth would not be whole; give a real CT.")
@@ -100,15 +100,15 @@ def simulate_implants(
     }
     table = out / "truth" / "nodes.csv"
     if not is_complete(out, description):
-        tasks = [_Task(out, volume, index, seed, n_per_side, settings) for index in range(n_patients)]
+        tasks = [_Task(out, background, series_uid, index, seed, n_per_side, settings) for index in range(n_patients)]
         progress("implant nodes", 0, 1)
-        first = _implanted(tasks[0])  # a CT without axillae is refused before anything is written
+        first = _implanted(tasks[0], volume)  # a CT without axillae is refused before anything is written
         write_json(out / DESCRIPTION, {**description, "complete": False})
         frames = [_write(tasks[0], first)]
         progress("implant nodes", 1, 1)
         if tasks[1:]:
-            others = run_jobs(_write_implants, tasks[1:], jobs, "implant nodes into further copies", progress)
-            frames += [frame for _, frame in others]
+            watch: Counting[_Task, pd.DataFrame] = Counting("implant nodes into further copies", len(tasks) - 1, progress)
+            frames += run_tasks(_write_implants, tasks[1:], Workers(jobs), watch)
         write_table(pd.concat(frames, ignore_index=True), table, "truth nodes", is_synthetic=True)
         write_json(out / DESCRIPTION, {**description, "complete": True})
     return Implants(out, out / "dicom", n_patients, len(pd.read_csv(table)))
@@ -117,7 +117,8 @@ def simulate_implants(
 @dataclass(frozen=True)
 class _Task:
     out: Path
-    volume: Volume
+    background: Path
+    series_uid: str | None
     index: int
     seed: int
     n_per_side: int
@@ -129,13 +130,17 @@ class _Task:
         return f"SIM{self.index + 1:04d}"
 
 
-def _write_implants(task: _Task) -> pd.DataFrame:
-    return _write(task, _implanted(task))
+def _background(path: Path, series_uid: str | None) -> Volume:
+    return _right_handed(read_ct(path, series_uid).volume)
 
 
-def _implanted(task: _Task) -> SyntheticCase:
+def _write_implants(task: _Task, _progress: Progress) -> pd.DataFrame:
+    return _write(task, _implanted(task, _background(task.background, task.series_uid)))
+
+
+def _implanted(task: _Task, volume: Volume) -> SyntheticCase:
     own_seed = int(np.random.SeedSequence(task.seed, spawn_key=(task.index,)).generate_state(1)[0])
-    return implant(task.volume, task.n_per_side, own_seed, task.settings)
+    return implant(volume, task.n_per_side, own_seed, task.settings)
 
 
 def _write(task: _Task, case: SyntheticCase) -> pd.DataFrame:

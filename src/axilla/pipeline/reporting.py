@@ -28,7 +28,7 @@ from axilla.io.atlas import read_atlas
 from axilla.io.files import write_bytes, write_text
 from axilla.io.study import StudyFolder
 from axilla.io.tables import write_table
-from axilla.model import CALLS, Model, model_to_dict
+from axilla.model import CALLS, CHOSEN, Model, model_to_dict
 from axilla.pipeline._baseline import baseline_table
 from axilla.pipeline._differences import class_summary, group_differences
 from axilla.pipeline._versions import versions
@@ -137,6 +137,8 @@ def _settings(results: StudyResults) -> dict[str, Mapping[str, object]]:
     """Of the stages that were run: on tables, none that works on a CT."""
     plain = plain_settings(results.settings)
     case = plain.pop("case")
+    if results.settings.rule.name == CHOSEN:
+        plain["rule"] = {**plain_settings(results.rules.in_force), "chosen_on": "training patients"}
     if not results.tools:
         return {**case, **plain}
     plain.pop("selection")

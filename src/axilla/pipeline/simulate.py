@@ -21,8 +21,8 @@ from axilla.io.files import check_can_write, remove_leftovers, write_json
 from axilla.io.images import write_labels
 from axilla.io.tables import write_table
 from axilla.phantom import PHANTOM_VERSION, CohortSettings, PatientPlan, TruthNode, plan_cohort, render
-from axilla.pipeline._pool import run_jobs
 from axilla.pipeline._progress import Progress, silent
+from axilla.pipeline._workers import Counting, Workers, run_tasks
 from axilla.pipeline.settings import plain_settings
 
 
@@ -70,7 +70,7 @@ def simulate(
     plans = plan_cohort(n_patients, seed, settings)
     write_json(out / DESCRIPTION, {**description, "complete": False})
     tasks = [_Task(out, plan) for plan in plans]
-    frames = [frame for _task, frame in run_jobs(_write_patient, tasks, jobs, "simulate patients", progress)]
+    frames = run_tasks(_write_patient, tasks, Workers(jobs), Counting("simulate patients", len(tasks), progress))
     write_table(_clinical_frame(plans), made.clinical, "clinical", is_synthetic=True)
     write_table(pd.concat(frames, ignore_index=True), out / "truth" / "nodes.csv", "truth nodes", is_synthetic=True)
     write_json(out / DESCRIPTION, {**description, "complete": True})
@@ -100,7 +100,7 @@ class _Task:
     plan: PatientPlan
 
 
-def _write_patient(task: _Task) -> pd.DataFrame:
+def _write_patient(task: _Task, _progress: Progress) -> pd.DataFrame:
     plan, name = task.plan, _hospital_id(task.plan)
     remove_leftovers(task.out / "dicom" / name)
     case = render(plan)

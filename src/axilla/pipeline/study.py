@@ -1,40 +1,39 @@
-"""``axilla run``: every stage of a study, from its catalog to its report.
+"""``axilla run``: every stage of a study (:data:`axilla.pipeline.stages.STAGES`), from its catalog to its report.
 
-1. screen the patients; 2. per included patient: read the chosen series, locate, extract, build the atlas (skipped if up to date);
-3. train on the training patients' nodes; 4. predict all; 5. call patients; 6. evaluate; 7. figures and report.
-
-What one patient's data breaks is recorded for that patient, and the others go on.
+What one patient's data breaks is recorded for that patient, and the others go on. Killed at any moment, it goes on where it was.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from axilla._version import __version__
 from axilla.cohort import Cohort, Patient, screen
 from axilla.errors import InputRefusedError
-from axilla.io.database import JournalRow, SeriesRow
+from axilla.io.files import remove_leftovers
 from axilla.io.study import StudyFolder
 from axilla.io.tables import is_synthetic_table, read_features, read_nodes
+from axilla.pipeline._cases import run_cases
 from axilla.pipeline._learning import OTHER_SIDE, Measured, check_something_done, learn, write_study
 from axilla.pipeline._outcome import Outcome
-from axilla.pipeline._pool import run_jobs
 from axilla.pipeline._progress import Progress, silent
-from axilla.pipeline.case import CaseTask, feature_settings, run_case
+from axilla.pipeline._workers import Workers
+from axilla.pipeline.case import feature_settings
 from axilla.pipeline.feature_study import learn_from_tables
 from axilla.pipeline.reporting import StudyResults, write_study_report
-from axilla.pipeline.settings import SelectionSettings, StudySettings, plain_settings
+from axilla.pipeline.settings import SelectionSettings, StudySettings
+from axilla.pipeline.stages import LEARN, PATIENT_STAGES
 from axilla.table import FeatureTable
 
-CASE_STAGE = "case"
 
-
-def run_study(root: Path, *, jobs: int | None = None, progress: Progress = silent) -> Outcome:
+def run_study(
+    root: Path,
+    *,
+    workers: Workers = Workers(),  # noqa: B008 - frozen
+    progress: Progress = silent,
+) -> Outcome:
     """Run every stage of a study; what is up to date is not done again.
 
     Raises
@@ -43,29 +42,30 @@ def run_study(root: Path, *, jobs: int | None = None, progress: Progress = silen
         If the study has no patients, no training nodes, or its decisions are faulty. What was finished before is kept.
     StudyBusyError
         If another process works on the study.
+    UnfinishedError
+        If the work was broken off from outside.
     """
     folder = StudyFolder.open(root)
-    with folder.writing():
-        return _run_tables(folder, progress) if folder.is_of_tables else _run(folder, jobs, progress)
+    with folder.writing("axilla run") as holder:
+        remove_leftovers(folder.root)
+        return _run_tables(folder, progress) if folder.is_of_tables else _run(folder, workers, holder, progress)
 
 
-def _run(folder: StudyFolder, jobs: int | None, progress: Progress) -> Outcome:
+def _run(folder: StudyFolder, workers: Workers, holder: str, progress: Progress) -> Outcome:
     settings = StudySettings.from_decisions(folder.decisions())
     with folder.database() as database:
         cohort = screen(database.patients())
-        series = {row.patient_id: row for row in database.series() if row.is_chosen}
-        reasons = {row.patient_id: row.reason for row in database.series() if not row.is_chosen}
-    failed = _run_cases(folder, cohort, series, reasons, settings, jobs, progress)
-    progress("train, predict, evaluate", 0, 1)
-    results = _learn(folder, cohort, failed, settings)
-    progress("train, predict, evaluate", 1, 1)
-    return write_study(folder, results, progress)
+        cases = run_cases(folder, database, cohort.patients, settings.case, workers, holder, progress)
+    progress(LEARN.name, 0, 1)
+    results = _learn(folder, cohort, cases.failed, settings)
+    progress(LEARN.name, 1, 1)
+    return write_study(folder, results, progress, cases.notes)
 
 
 def _run_tables(folder: StudyFolder, progress: Progress) -> Outcome:
-    progress("train, predict, evaluate", 0, 1)
+    progress(LEARN.name, 0, 1)
     results = learn_from_tables(folder)
-    progress("train, predict, evaluate", 1, 1)
+    progress(LEARN.name, 1, 1)
     return write_study(folder, results, progress)
 
 
@@ -75,12 +75,12 @@ def report_study(root: Path) -> Path:
     Raises
     ------
     InputRefusedError
-        If the study has not been run.
+        If the study has not been run, or not to its end.
     StudyBusyError
         If another process works on the study.
     """
     folder = StudyFolder.open(root)
-    with folder.writing():
+    with folder.writing("axilla report"):
         return _report(folder)
 
 
@@ -92,55 +92,14 @@ def _report(folder: StudyFolder) -> Path:
         return folder.report_path
     settings = StudySettings.from_decisions(folder.decisions())
     with folder.database() as database:
-        cohort = screen(database.patients())
-        failed = {row.patient_id: row.message for row in database.journal() if row.stage == CASE_STAGE and row.state == "failed"}
+        cohort, journal = screen(database.patients()), database.journal()
+    failed = {row.patient_id: row.message for row in journal if row.patient_id and row.state == "failed"}
+    done = {(row.patient_id, row.stage) for row in journal if row.state == "done"}
+    for patient in cohort.patients:
+        if patient.patient_id not in failed and not done >= {(patient.patient_id, stage.name) for stage in PATIENT_STAGES}:
+            raise InputRefusedError(f"{patient.patient_id} is not finished yet; run the study first: axilla run {folder.root}")
     write_study_report(folder, _learn(folder, cohort, failed, settings))
     return folder.report_path
-
-
-def _run_cases(
-    folder: StudyFolder,
-    cohort: Cohort,
-    series: Mapping[str, SeriesRow],
-    reasons: Mapping[str, str],
-    settings: StudySettings,
-    jobs: int | None,
-    progress: Progress,
-) -> dict[str, str]:
-    """Work through the included patients; those that failed, and why."""
-    failed, tasks, marks = {}, [], {}
-    with folder.database() as database:
-        done = {row.patient_id: row.fingerprint for row in database.journal() if row.stage == CASE_STAGE and row.state == "done"}
-        for patient in cohort.patients:
-            name = patient.patient_id
-            if name not in series:
-                failed[name] = reasons.get(name, "no CT was imported for this patient")
-                database.record(JournalRow(CASE_STAGE, name, "", "failed", failed[name]))
-                continue
-            task = CaseTask(name, series[name], folder.patient(name), settings.case)
-            try:
-                marks[name] = _fingerprint(task)
-            except InputRefusedError as error:
-                failed[name] = str(error)
-                database.record(JournalRow(CASE_STAGE, name, "", "failed", failed[name]))
-                continue
-            if done.get(name) != marks[name] or not task.is_complete():
-                tasks.append(task)
-
-        def finished(task: CaseTask, error: str) -> None:
-            state = "failed" if error else "done"
-            database.record(JournalRow(CASE_STAGE, task.patient_id, marks[task.patient_id], state, error))
-            if error:
-                failed[task.patient_id] = error
-
-        run_jobs(run_case, tasks, jobs, "patients", progress, finished)
-    return dict(sorted(failed.items()))
-
-
-def _fingerprint(task: CaseTask) -> str:
-    """Of what a patient's files are made of: input files, settings, version."""
-    parts = [__version__, plain_settings(task.settings), task.series.series_uid, task.series.fingerprint()]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _learn(folder: StudyFolder, cohort: Cohort, failed: Mapping[str, str], settings: StudySettings) -> StudyResults:
