@@ -227,7 +227,7 @@ def test_the_rule_chosen_is_used_where_the_user_says_so(made: Made, tmp_path: Pa
     chosen = rules.loc[rules["is_chosen"], "rule"].unique().tolist()
     assert set(pd.read_csv(study / "results/patients.csv")["rule"]) == set(chosen) == set(rules.loc[rules["is_in_force"], "rule"])
     report = (study / "report/index.html").read_text(encoding="utf-8")
-    assert "Not used for the choice" in report
+    assert "not used for the choice" in report
     assert "still calls 60 % of the 12 metastatic training patients" in report
     assert "no specificity could enter the choice" in report
     assert "were chosen on training patients alone" in report

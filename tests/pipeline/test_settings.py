@@ -9,6 +9,7 @@ import pytest
 from axilla.errors import InputRefusedError
 from axilla.io.decisions import StudyDecisions
 from axilla.pipeline.settings import SETTINGS, StudySettings, plain_settings
+from axilla.pipeline.stages import STAGES
 
 
 def test_without_overrides_every_stage_has_its_defaults() -> None:
@@ -53,3 +54,7 @@ def test_settings_are_plain_for_json() -> None:
     assert set(plain) == {field.name for field in dataclasses.fields(StudySettings)}
     assert isinstance(plain["case"]["atlas"]["context_spacing_mm"], dict)
     assert set(SETTINGS) >= {"locate", "radiomics", "model"}
+
+
+def test_every_section_makes_some_stage_run_again() -> None:
+    assert set(SETTINGS) == {section for stage in STAGES for section in stage.settings} - {"criteria"}
