@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,6 +111,43 @@ def test_criteria_are_data():
     assert screen([patient(age="17")], (adult,)).excluded == {"P0001": "younger than 18"}
     assert adult.is_met(patient(age="18"))
     assert len({criterion.name for criterion in PAPER_CRITERIA}) == len(PAPER_CRITERIA)
+
+
+def test_a_reason_follows_the_limits():
+    (interval,) = (criterion for criterion in PAPER_CRITERIA if criterion.name == "ct_interval")
+    assert interval.reason == "CT not within 31 days before surgery"
+    longer = dataclasses.replace(interval, at_most=60.0)
+    assert screen([patient(ct_days_before_surgery="61")], (longer,)).excluded == {"P0001": "CT not within 60 days before surgery"}
+    assert Criterion("adult", "age", at_least=18).reason == "age not at least 18"
+    assert Criterion("grade", "grade", allowed=("II", "III")).reason == "grade not II or III"
+
+
+@pytest.mark.parametrize("surgery", ["alnd", "Slnb+ALND"])
+def test_words_count_in_any_case(surgery):
+    assert screen([patient(surgery=surgery)]).patients
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({}, "asks for nothing"),
+        ({"at_least": 5, "at_most": 4}, "lets no value pass: 5 to 4"),
+        ({"at_least": float("nan")}, "lets no value pass"),
+        ({"column": "", "at_most": 4}, "a name and a column"),
+    ],
+)
+def test_criteria_that_cannot_be_are_refused(limits, said):
+    with pytest.raises(InvalidValueError, match=said):
+        Criterion(**{"name": "age", "column": "age", **limits})
+
+
+def test_a_criterion_nobody_can_meet_is_refused_instead_of_excluding_all():
+    adult = Criterion("adult", "age", at_least=18)
+    people = [patient(age=" "), patient("P0002")]
+    with pytest.raises(InvalidValueError, match=r"No patient has a value in age .* \[criteria.adult\]"):
+        screen(people, (*PAPER_CRITERIA, adult))
+    assert screen([*people, patient("P0003", age="17")], (adult,)).excluded["P0002"] == "age not given"
+    assert screen([Patient("P0001")]).excluded == {"P0001": "not in the clinical sheet"}
 
 
 @settings(deadline=None)

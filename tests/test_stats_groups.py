@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from scipy.stats import norm
 
 from axilla import stats
@@ -85,6 +90,82 @@ def test_counts_are_compared_as_r_does(counts, method, p_value) -> None:
     found = stats.compare_counts(counts)
     assert found.method == method
     assert found.p_value == pytest.approx(p_value, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("counts", "p_value"),
+    [
+        ([[121, 5, 1, 1], [335, 11, 2, 2]], 0.88133805365828377),  # pathological type of cN0 and cN+, Qu et al. 2024, Table 1
+        ([[53, 71, 4], [87, 242, 21]], 0.0021036159190584692),  # T stage, there
+        ([[3, 0, 4], [1, 6, 2]], 0.0220279720279721),
+        ([[5, 2, 0, 1, 9], [1, 7, 3, 3, 2]], 0.0047819893109472067),
+        ([[10, 2, 0, 3, 8, 1], [4, 9, 6, 2, 5, 7]], 0.0024746034902943617),
+        ([[3, 1], [0, 6], [4, 2]], 0.0220279720279721),  # the third, turned
+    ],
+)
+def test_larger_tables_are_counted_as_r_does(counts, p_value) -> None:
+    """R 4.2.2: ``fisher.test(rbind(...), workspace = 2e8)$p.value``."""
+    found = stats.fisher(counts)
+    assert found.method == "Fisher"
+    assert found.p_value == pytest.approx(p_value, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("counts", "p_value"),
+    [
+        ([[1, 3, 10, 6], [2, 3, 10, 7], [1, 6, 14, 12], [0, 1, 9, 11]], 0.78268493896563884),
+        ([[4, 0, 1], [2, 3, 2], [0, 5, 1]], 0.033182503770738836),
+    ],
+)
+def test_too_many_tables_are_drawn_and_said_so(counts, p_value) -> None:
+    """R 4.2.2: ``fisher.test``; the first is its example ``Job`` (Agresti 2002, p. 57), P = 0.7827."""
+    found = stats.fisher(counts, seed=3)
+    assert found.method == "Fisher, 99999 tables drawn, seed 3"
+    assert found == stats.fisher(counts, seed=3)
+    assert abs(found.p_value - p_value) < 4 * np.sqrt(p_value * (1 - p_value) / stats.groups.DRAWN_TABLES)
+
+
+def test_drawn_tables_agree_with_counted_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = [[5, 2, 0, 1, 9], [1, 7, 3, 3, 2]]
+    counted = stats.fisher(counts)
+    monkeypatch.setattr(stats.groups, "MOST_TABLES", 10)
+    drawn = stats.fisher(counts)
+    assert "drawn" in drawn.method
+    assert drawn.statistic == pytest.approx(counted.statistic, rel=1e-9)
+    assert drawn.p_value == pytest.approx(counted.p_value, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("counts", "method"),
+    [
+        ([[20, 20, 20], [20, 20, 20]], "chi-square"),
+        ([[20, 20, 4], [20, 20, 5]], "Fisher"),  # 2 of 6 cells expect 4.5
+        ([[40, 20, 20, 20, 4], [40, 20, 20, 20, 5]], "chi-square"),  # 2 of 10
+        ([[40, 20, 20, 20, 1], [40, 20, 20, 20, 0]], "Fisher"),  # one expects 0.5
+    ],
+)
+def test_few_expected_counts_decide_for_fisher(counts, method) -> None:
+    assert stats.compare_counts(counts).method == method
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=4))
+@settings(deadline=None)
+def test_counted_probabilities_hold_all_tables(columns: list[tuple[int, int]]) -> None:
+    """A naive sum over every table with the margins gives the same P value."""
+    table = np.array([column for column in columns if sum(column)], dtype=np.int64).reshape(-1, 2).T
+    assume(table.shape[1] > 2 and (table.sum(axis=1) > 0).all())
+    sizes, first = table.sum(axis=0), table[0]
+    ways = math.comb(int(sizes.sum()), int(first.sum()))
+    probabilities = [
+        math.prod(map(math.comb, sizes.tolist(), choice)) / ways
+        for choice in itertools.product(*(range(size + 1) for size in sizes))
+        if sum(choice) == first.sum()
+    ]
+    observed = math.prod(map(math.comb, sizes.tolist(), first.tolist())) / ways
+    assert sum(probabilities) == pytest.approx(1)
+    found = stats.fisher(table)
+    assert found.statistic == pytest.approx(observed)
+    assert found.p_value == pytest.approx(sum(p for p in probabilities if p <= observed * (1 + 1e-7)))
 
 
 def test_what_cannot_be_tested_does_not_pass_for_normal() -> None:

@@ -94,19 +94,58 @@ class Criterion:
     """One eligibility rule on one column of the clinical sheet.
 
     A patient fails when the value is missing, not among `allowed` (if given), below `at_least` or above `at_most` (if given).
+
+    Parameters
+    ----------
+    name : str
+    column : str
+        A fact of the patients.
+    wording : str
+        Why a patient who fails is excluded; ``{at_least}`` and ``{at_most}`` stand for the limits. Empty: made of the rest.
+    allowed : tuple of str
+        Words, in any case of letters.
+    at_least, at_most : float, optional
+
+    Raises
+    ------
+    InvalidValueError
+        If it asks for nothing, or for what no value can be.
     """
 
     name: str
     column: str
-    reason: str
+    wording: str = ""
     allowed: tuple[str, ...] = ()
     at_least: float | None = None
     at_most: float | None = None
 
+    def __post_init__(self) -> None:
+        limits = [limit for limit in (self.at_least, self.at_most) if limit is not None]
+        if not self.name or not self.column:
+            raise InvalidValueError("A criterion needs a name and a column.")
+        if not self.allowed and not limits:
+            raise InvalidValueError(f"The criterion {self.name} asks for nothing; give allowed, at_least or at_most.")
+        if not all(math.isfinite(limit) for limit in limits) or limits != sorted(limits):
+            raise InvalidValueError(f"The criterion {self.name} lets no value pass: {self.asks()}.")
+
+    @property
+    def reason(self) -> str:
+        """Why a patient who fails is excluded."""
+        text = self.wording or f"{self.column} not {self.asks()}"
+        for name, limit in (("{at_least}", self.at_least), ("{at_most}", self.at_most)):
+            text = text if limit is None else text.replace(name, f"{limit:g}")
+        return text
+
     def asks(self) -> str:
-        """What a patient must have, in a few words: ``yes``, or ``at least 0, at most 31``."""
-        limits = (("at least", self.at_least), ("at most", self.at_most))
-        return ", ".join([*self.allowed, *(f"{words} {limit:g}" for words, limit in limits if limit is not None)])
+        """What a patient must have: ``yes``, ``ALND, SLNB or SLNB+ALND``, ``0 to 31``, ``at least 18``."""
+        *others, last = self.allowed or ("",)
+        words = f"{', '.join(others)} or {last}" if others else last
+        low, high = self.at_least, self.at_most
+        if low is not None and high is not None:
+            limits = f"{low:g} to {high:g}"
+        else:
+            limits = "".join(f"{side} {end:g}" for side, end in (("at least", low), ("at most", high)) if end is not None)
+        return " and ".join(filter(None, (words, limits)))
 
     def is_met(self, patient: Patient) -> bool:
         """Whether the patient passes."""
@@ -117,7 +156,7 @@ class Criterion:
         value = patient.facts.get(self.column, "").strip()
         if not value:
             return f"{self.column} not given"
-        if self.allowed and value not in self.allowed:
+        if self.allowed and value.lower() not in {word.lower() for word in self.allowed}:
             return self.reason
         if self.at_least is None and self.at_most is None:
             return ""
@@ -135,7 +174,7 @@ PAPER_CRITERIA = (
     Criterion("surgery", "surgery", "no axillary surgery (ALND or SLNB)", allowed=("ALND", "SLNB", "SLNB+ALND")),
     Criterion("ct_contrast", "ct_contrast", "no contrast-enhanced chest CT", allowed=("yes",)),
     Criterion("ct_quality", "ct_quality", "CT incomplete, of poor quality, or made elsewhere", allowed=("good",)),
-    Criterion("ct_interval", "ct_days_before_surgery", "CT not within 31 days before surgery", at_least=0, at_most=31),
+    Criterion("ct_interval", "ct_days_before_surgery", "CT not within {at_most} days before surgery", at_least=0, at_most=31),
     Criterion("bilateral", "bilateral", "bilateral breast cancer", allowed=("no",)),
     Criterion("neoadjuvant", "neoadjuvant", "neoadjuvant therapy before surgery", allowed=("no",)),
     Criterion("distant_metastasis", "distant_metastasis", "distant metastasis", allowed=("no",)),
@@ -177,8 +216,10 @@ def screen(patients: Iterable[Patient], criteria: tuple[Criterion, ...] = PAPER_
     Raises
     ------
     InvalidValueError
-        If a pseudonym is given twice.
+        If a pseudonym is given twice, or a criterion asks for a fact that no patient has: it would exclude them all.
     """
+    patients = tuple(patients)
+    _check_known(patients, criteria)
     included: list[Patient] = []
     excluded: dict[str, str] = {}
     for patient in patients:
@@ -191,6 +232,17 @@ def screen(patients: Iterable[Patient], criteria: tuple[Criterion, ...] = PAPER_
         else:
             included.append(patient)
     return Cohort(tuple(included), excluded)
+
+
+def _check_known(patients: tuple[Patient, ...], criteria: tuple[Criterion, ...]) -> None:
+    known = {column for patient in patients for column, value in patient.facts.items() if value.strip()}
+    lacking = [criterion for criterion in criteria if criterion.column not in known]
+    if known and lacking:
+        columns = ", ".join(dict.fromkeys(criterion.column for criterion in lacking))
+        raise InvalidValueError(
+            f"No patient has a value in {columns} of the clinical sheet, and criteria ask for it; fill it in, or leave the "
+            f"criterion out of the study (in study.toml: [criteria.{lacking[0].name}] and below it use = false)."
+        )
 
 
 def _unknown(patient: Patient) -> str:

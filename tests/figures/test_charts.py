@@ -276,6 +276,23 @@ def test_node_level_shows_the_papers_figures():
     assert drawing.numbers[drawing.numbers["panel"] == "counts"]["value"].tolist() == [368, 88, 836, 105]
 
 
+def drawn_numbers(drawing: Drawing) -> set[str]:
+    """Numbers in the words of a figure, without those on its axes (PyRadiomics' names hold some too)."""
+    root = ET.fromstring(drawing.data)
+    axes = {id(e) for g in root.iter() if "tick" in g.get("id", "") for e in g.iter()}
+    words = ["".join(e.itertext()) for e in root.iter() if e.tag.endswith("text") and id(e) not in axes]
+    return set(re.findall(r"(?<![\w.])\d+(?:\.\d+)?", " ".join(words)))
+
+
+@pytest.mark.parametrize("name", ["node_level", "patient_level"])
+def test_every_number_drawn_stands_beside_the_figure(name):
+    drawing = CHARTS[name]()
+    values = [v for v in drawing.numbers[["value", "low", "high"]].to_numpy().ravel() if v is not None and v == v]
+    beside = {words for v in values for words in (f"{v:g}", f"{v:.3f}", f"{100 * v:.1f}")}
+    assert len(drawn_numbers(drawing)) > 5
+    assert drawn_numbers(drawing) - beside <= {"0", "1", "2"}  # cN0, group 1, group 2
+
+
 def test_the_roc_is_that_of_the_scores():
     nodes = scored_nodes()
     truth = nodes["status"].eq("metastatic").tolist()

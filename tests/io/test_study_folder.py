@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from axilla.cohort import Patient
+from axilla.cohort import PAPER_CRITERIA, Patient
 from axilla.errors import InputRefusedError
 from axilla.io.clinical import read_clinical_sheet
 from axilla.io.database import JournalRow, SeriesRow
 from axilla.io.study import StudyFolder
+from axilla.pipeline.settings import StudySettings
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,59 @@ def test_faulty_decisions_are_refused_by_name(tmp_path: Path, extra: str, said: 
     assert said in str(refusal.value)
 
 
+def test_the_papers_criteria_hold_unless_changed(tmp_path: Path) -> None:
+    assert StudyFolder.create(tmp_path / "new").decisions().criteria() == PAPER_CRITERIA
+    changes = """
+        [criteria.neoadjuvant]
+        use = false
+        [criteria.ct_interval]
+        at_most = 60
+        [criteria.surgery]
+        allowed = ["ALND", "TAD"]
+        [criteria.adult]
+        column = "Age"
+        at_least = 18
+        reason = "younger than {at_least}"
+    """
+    criteria = {criterion.name: criterion for criterion in with_toml(tmp_path, changes).decisions().criteria()}
+    assert list(criteria) == [c.name for c in PAPER_CRITERIA if c.name != "neoadjuvant"] + ["adult"]
+    assert criteria["ct_interval"].reason == "CT not within 60 days before surgery"
+    assert criteria["surgery"].allowed == ("ALND", "TAD")
+    assert (criteria["adult"].column, criteria["adult"].reason) == ("age", "younger than 18")
+
+
+def test_the_examples_in_a_new_study_toml_hold(tmp_path: Path) -> None:
+    """What stands there as a comment can be used as it is."""
+    folder = StudyFolder.create(tmp_path)
+    text = folder.decisions_path.read_text()
+    examples = [line.removeprefix("# ") for line in text.splitlines() if re.match(r"# (\[|\w+ = )", line)]
+    folder.decisions_path.write_text(text + "\n".join(examples))
+    settings = StudySettings.from_decisions(folder.decisions())
+    assert "ct_interval: ct_days_before_surgery is 0 to 31" in text
+    assert settings.rule.name == "at_least_k"
+    assert [criterion.reason for criterion in settings.criteria if criterion.name == "adult"] == ["younger than 18"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ("[criteria.ct_intervall]\nat_most = 60\n", "[criteria.ct_intervall]: no such criterion; known are invasive"),
+        ("[criteria.ct_interval]\nmost = 60\n", "unknown most; known are use, column"),
+        ("[criteria.ct_interval]\nat_most = '60'\n", "expected float, got str"),
+        ("[criteria.ct_interval]\nat_most = -1\n", "lets no value pass: 0 to -1"),
+        ("[criteria.ct_interval]\nat_most = nan\n", "lets no value pass"),
+        ("[criteria.invasive]\nallowed = []\n", "asks for nothing"),
+        ("[criteria.invasive]\nallowed = [true]\n", "expected str, got bool"),
+        ("[criteria.own]\ncolumn = 'age'\n", "asks for nothing"),
+        ("[criteria]\ninvasive = false\n", "one table per criterion"),
+    ],
+)
+def test_faulty_criteria_are_refused_by_name(tmp_path: Path, extra: str, said: str) -> None:
+    with pytest.raises(InputRefusedError) as refusal:
+        with_toml(tmp_path, "\n" + extra).decisions().criteria()
+    assert said in str(refusal.value)
+
+
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     folder = StudyFolder.create(tmp_path)
     folder.decisions_path.write_text("schema = 99\n")
@@ -88,6 +143,21 @@ def test_a_broken_database_is_refused(tmp_path: Path) -> None:
     folder.database_path.write_bytes(b"not a database" * 100)
     with pytest.raises(InputRefusedError, match="cannot be used"), folder.database():
         pass
+
+
+@pytest.mark.parametrize(("disk", "journal"), [("local", "wal"), ("removable", "wal"), ("network", "delete")])
+def test_a_share_gets_a_journal_that_works_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: str, journal: str
+) -> None:
+    folder = StudyFolder.create(tmp_path)  # made on a disk of one's own, then moved
+    monkeypatch.setattr("axilla.io.study.kind_of_disk", lambda root: disk)
+    with folder.database() as database:
+        database.save_catalog([Patient("P0001")], [])
+        assert database._connection.execute("PRAGMA journal_mode").fetchone()[0] == journal
+        assert database._connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+        assert (tmp_path / "study.db-wal").exists() == (journal == "wal")
+    with folder.database() as database:
+        assert database.patients() == (Patient("P0001"),)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no owner-only mode bits")

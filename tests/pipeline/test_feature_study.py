@@ -154,6 +154,23 @@ def test_what_study_toml_decides_holds(made: Made, tmp_path: Path) -> None:
     assert set(pd.read_csv(study / "results" / "patients.csv")["rule"]) == {"share>=0.5"}
 
 
+def test_the_criteria_of_study_toml_hold_and_are_told(made: Made, tmp_path: Path, capsys) -> None:
+    study = Path(shutil.copytree(made.study, tmp_path / "study"))
+    decisions, before = study / "study.toml", (study / "study.toml").read_text()
+    decisions.write_text(before + '[criteria.old]\ncolumn = "age"\nat_most = 60\nreason = "older than {at_most}"\n')
+    for command in (["run", str(study)], ["report", str(study)]):
+        assert run(command) == 0
+        flow = pd.read_csv(study / "figures/flow.csv")
+        assert flow.loc[flow["item"] == "older than 60", "patients"].item() > 0
+        assert "older than 60 (asked for: at most 60)" in (study / "report/index.html").read_text(encoding="utf-8")
+    decisions.write_text(before + '[criteria.own]\ncolumn = "smoker"\nallowed = ["no"]\n')
+    anew = ["study", str(made.source / "features.csv"), "--clinical", str(made.source / "clinical.csv"), "-o", str(study)]
+    for command in (["run", str(study)], ["report", str(study)], anew):
+        capsys.readouterr()
+        assert run(command) == 3
+        assert "No patient has a value in smoker" in capsys.readouterr().err
+
+
 def test_validation_features_move_no_bit_of_the_model(made: Made, tmp_path: Path) -> None:
     others = made.patients("validation", "cN0")
     changed = with_values(made.simulated.features, lambda values: -7 * values[::-1] + 3, others)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+
+from axilla.report import PatientEntry, StudyReport, render_study
 
 pytestmark = pytest.mark.browser
 
@@ -57,20 +61,75 @@ def test_the_page_does_not_scroll_sideways(open_page, kind, width):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_is_legible_light_and_dark(open_page, scheme):
-    page = open_page("prediction", color_scheme=scheme)
+    page = open_page("study", color_scheme=scheme)
     channels = page.evaluate(
-        "['body', '.banner', '.warnings'].map(q => { const s = getComputedStyle(document.querySelector(q));"
+        "['body', '.banner', '.warnings', '.short'].map(q => { const s = getComputedStyle(document.querySelector(q));"
         " return [s.color, s.backgroundColor].map(c => c.match(/[\\d.]+/g).slice(0, 3).map(Number)); })"
     )
     for ink, paper in channels:
         assert _contrast(ink, paper) >= 4.5  # WCAG 2.1, 1.4.3
 
 
-def test_it_prints(open_page):
-    page = open_page("study")
-    content = page.pdf(format="A4", print_background=True)
+A4_BETWEEN_MARGINS_PX = 688
+"""182 mm at 96 px an inch."""
+
+
+@pytest.mark.parametrize(("kind", "least", "most"), [("prediction", 2, 6), ("study", 6, 14)])
+def test_it_prints_without_blank_pages(open_page, kind, least, most):
+    content = open_page(kind).pdf(format="A4", print_background=True)
     assert content.startswith(b"%PDF")
-    assert content.count(b"/Type /Page\n") + content.count(b"/Type /Page ") >= 2
+    assert least <= len(re.findall(rb"/Type\s*/Page\b(?!s)", content)) <= most
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_cut_or_folded_on_paper(open_page, kind):
+    page = open_page(kind)
+    page.set_viewport_size({"width": A4_BETWEEN_MARGINS_PX, "height": 1000})
+    page.emulate_media(media="print")
+    wide = page.evaluate(
+        "[...document.querySelectorAll('table, img, h1, h2, h3')].map(e => [e.tagName + ' ' + e.textContent.slice(0, 40),"
+        f" e.getBoundingClientRect().right]).filter(([, right]) => right > {A4_BETWEEN_MARGINS_PX} + 1)"
+    )
+    assert wide == []
+    folded = page.evaluate("[...document.querySelectorAll('details *')].filter(e => !e.checkVisibility()).length")
+    assert folded == 0
+    assert page.evaluate("[...document.querySelectorAll('details td')].every(e => e.getBoundingClientRect().height > 0)")
+
+
+@pytest.mark.parametrize("title", ["Axilla study", 'A "quoted" title; } body { display: none } </style> \u00e9 \\ {{ 7*7 }}'])
+def test_every_printed_page_bears_the_title_and_what_the_page_is_for(chromium, tmp_path, title):
+    path = tmp_path / "index.html"
+    path.write_text(render_study(StudyReport(results={}, title=title)), encoding="utf-8")
+    page = chromium.new_page()
+    page.goto(path.as_uri())
+    boxes = page.evaluate(
+        "[...document.styleSheets].flatMap(s => [...s.cssRules]).filter(r => r.media && r.media.mediaText == 'print')"
+        ".flatMap(r => [...r.cssRules]).filter(r => r instanceof CSSPageRule).flatMap(r => [...(r.cssRules || [])])"
+        ".map(r => [r.name, r.style.getPropertyValue('content')]).filter(([, content]) => content)"
+    )
+    found = dict(boxes)
+    assert found["top-right"] == '"Research use only"'
+    assert "counter(page)" in found["bottom-right"]
+    assert found["top-left"].strip('"').replace('\\"', '"').replace("\\\\", "\\") == title
+    assert page.evaluate("getComputedStyle(document.body).display") == "block"
+    page.close()
+
+
+def test_many_patients_are_folded_on_the_screen_and_printed(chromium, tmp_path):
+    entries = tuple(PatientEntry(f"P{i:04d}", "cN0", "R", "cN0", "benign", "benign", 0.5, 9, 0) for i in range(478))
+    path = tmp_path / "index.html"
+    path.write_text(render_study(StudyReport(results={}, patients=entries)), encoding="utf-8")
+    page = chromium.new_page()
+    page.goto(path.as_uri())
+    rows = (
+        "[...document.querySelectorAll('details tbody tr')].filter(e => e.checkVisibility({contentVisibilityAuto: true})).length"
+    )
+    assert page.evaluate(rows) == 0
+    page.keyboard.press("Tab")
+    page.locator("summary", has_text="478").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(rows) == 478
+    page.close()
 
 
 def _contrast(first: list[float], second: list[float]) -> float:

@@ -15,7 +15,7 @@ from axilla.errors import InvalidValueError
 from axilla.evaluate import Counts, EvaluateSettings
 from axilla.model import ModelSettings, PatientRule, PredictSettings
 from axilla.radiomics import FEATURE_NAMES, RadiomicsSettings
-from axilla.report import PatientEntry, StudyReport, Table, study_tables
+from axilla.report import PatientEntry, StudyReport, Table, render_study, study_tables
 from axilla.report.card import model_card
 from axilla.report.checklists import SECTIONS, STARD_2015, Item
 from axilla.report.methods import prediction_methods, study_methods
@@ -311,3 +311,10 @@ def test_the_checklist_is_whole_and_every_item_is_answered():
     with pytest.raises(InvalidValueError, match="nobody answers"):
         Item("1", "Title", "x")
     assert set(SECTIONS) >= {anchor for item in STARD_2015 for anchor in item.anchors}
+
+
+def test_where_not_everyone_is_pictured_the_page_says_so(paper, drawing):
+    pictured = replace(paper, patients=(replace(paper.patients[0], pictures=(drawing,)), *paper.patients[1:]))
+    assert "Pictures stand here of 1 patients" in render_study(pictured)
+    assert "Pictures stand here" not in render_study(replace(pictured, patients=pictured.patients[:1]))
+    assert "Pictures stand here" not in render_study(paper)

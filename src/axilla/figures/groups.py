@@ -79,7 +79,8 @@ def cluster_plot(cohorts: Sequence[GroupedNodes], centers: FloatArray) -> Drawin
     Returns
     -------
     Drawing
-        `numbers`: cohort, group, pc1, pc2 per node, and the centers as cohort ``"center"``.
+        `numbers`: cohort, group, pc1, pc2 per node, and the centers as cohort ``"center"``; on each row the shares of the
+        training nodes' variance that the components hold.
 
     Raises
     ------
@@ -96,7 +97,7 @@ def cluster_plot(cohorts: Sequence[GroupedNodes], centers: FloatArray) -> Drawin
         pd.DataFrame({"cohort": c.cohort, "group": c.groups}).assign(**_columns((c.z_scores - mean) @ plane)) for c in cohorts
     ]
     frames.append(pd.DataFrame({"cohort": "center", "group": [1, 2]}).assign(**_columns(center_points)))
-    numbers = pd.concat(frames, ignore_index=True)
+    numbers = pd.concat(frames, ignore_index=True).assign(variance_pc1=shares[0], variance_pc2=shares[1])
     with styled():
         figure = new_figure(min(PAGE_WIDTH_IN, 3.6 * len(cohorts)), 3.6)
         panels = figure.subplots(1, len(cohorts), squeeze=False, sharex=True, sharey=True)[0]

@@ -38,6 +38,10 @@ RATE_LABELS = {
 }
 
 
+_ROOM_FOR_TWO_LINES = 0.12
+"""Share of the tallest bar that a part needs to hold two lines."""
+
+
 def node_level(results: Mapping[str, Any], nodes: pd.DataFrame) -> Drawing:
     """Counts per group, ROC of the score with the two-group label as a point, and the rates with their intervals.
 
@@ -51,26 +55,28 @@ def node_level(results: Mapping[str, Any], nodes: pd.DataFrame) -> Drawing:
     Returns
     -------
     Drawing
-        `numbers`: ``panel, item, value, low, high``.
+        `numbers`: ``panel, item, x, value, low, high``; of the ROC, `x` is the false positive rate and `value` the sensitivity.
     """
     if not {"status", "score"} <= set(nodes.columns):
         raise InvalidValueError("The node-level figure needs the columns status and score.")
     counts, rates = results["counts"], results["rates"]
     fpr, tpr = roc_points(nodes["status"].eq("metastatic").tolist(), nodes["score"].to_numpy(dtype=np.float64))
-    rows = [*_count_rows(counts), *_rate_rows("rates", rates), *_rate_rows("auc", _aucs(results))]
-    rows += [{"panel": "roc", "item": "score", "value": t, "low": f, "high": None} for f, t in zip(fpr, tpr, strict=True)]
+    rows = [*_count_rows(counts), *_group_rows(counts), *_rate_rows("rates", rates), *_rate_rows("auc", _aucs(results))]
+    rows += [{"panel": "roc", "item": "score", "x": f, "value": t} for f, t in zip(fpr, tpr, strict=True)]
+    rows.append({"panel": "roc", "item": "label", "x": rates["fpr"]["estimate"], "value": rates["sensitivity"]["estimate"]})
     with styled():
-        figure = new_figure(11.6, 4.1)
+        figure = new_figure(9.6, 3.7)
         left, middle, right = figure.subplots(1, 3)
         _count_panel(left, counts)
         _roc_panel(middle, fpr, tpr, results)
         _rate_panel(right, {"model": rates}, ("ccr", "sensitivity", "specificity", "ppv", "npv"), {"model": INK})
-        right.set_title("Rates, 95 % intervals")
+        right.set_title("Rates with intervals")
         alt = (
             f"Node level: of {results['n']} nodes {counts['tp']} true positive, {counts['fn']} false negative, {counts['tn']} "
             f"true negative, {counts['fp']} false positive; ROC curve and rates with intervals."
         )
-        return finish(figure, "node_level", alt, pd.DataFrame(rows))
+        columns = ["panel", "item", "x", "value", "low", "high"]
+        return finish(figure, "node_level", alt, pd.DataFrame(rows, columns=columns))
 
 
 def patient_level(results: Mapping[str, Mapping[str, Any]]) -> Drawing:
@@ -95,7 +101,7 @@ def patient_level(results: Mapping[str, Mapping[str, Any]]) -> Drawing:
         raise InvalidValueError("The patient-level figure needs at least one cohort.")
     rows: list[dict[str, Any]] = []
     with styled():
-        figure = new_figure(3.7 * max(len(results), 2), 6.4)
+        figure = new_figure(3.2 * max(len(results), 2), 5.8)
         grid = figure.subplots(2, len(results), squeeze=False, height_ratios=(1, 1.2))
         for column, (cohort, level) in enumerate(results.items()):
             rows += [{"cohort": cohort, **row} for row in _patient_rows(level)]
@@ -125,7 +131,18 @@ def _aucs(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _count_rows(counts: Mapping[str, int]) -> list[dict[str, Any]]:
-    return [{"panel": "counts", "item": key, "value": counts[key], "low": None, "high": None} for key in ("tp", "fn", "tn", "fp")]
+    return [{"panel": "counts", "item": key, "value": counts[key]} for key in ("tp", "fn", "tn", "fp")]
+
+
+def _group_rows(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Size of each group and the share of each status in it."""
+    rows: list[dict[str, Any]] = []
+    for group, (benign, metastatic) in enumerate(((counts["tn"], counts["fn"]), (counts["fp"], counts["tp"])), start=1):
+        total = benign + metastatic
+        rows.append({"panel": "groups", "item": f"group {group}", "value": total})
+        parts = {"benign": benign, "metastatic": metastatic} if total else {}
+        rows += [{"panel": "share", "item": f"group {group}: {name}", "value": n / total} for name, n in parts.items()]
+    return rows
 
 
 def _rate_rows(panel: str, rates: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -146,9 +163,9 @@ def _count_panel(axes: Axes, counts: Mapping[str, int]) -> None:
         )
         for x, (height, start) in enumerate(zip(heights, bottom, strict=True)):
             if height:
-                axes.text(
-                    x, start + height / 2, f"{height}\n({100 * height / total[x]:.1f} %)", ha="center", va="center", fontsize=9
-                )
+                between = "\n" if height > _ROOM_FOR_TWO_LINES * max(total) else " "
+                words = f"{height}{between}({100 * height / total[x]:.1f} %)"
+                axes.text(x, start + height / 2, words, ha="center", va="center", fontsize=9)
         bottom += heights
     axes.set_xticks((0, 1), (f"Group 1\nn = {total[0]}", f"Group 2\nn = {total[1]}"))
     axes.set_ylabel("Nodes")
@@ -202,8 +219,13 @@ def _rate_panel(axes: Axes, series: Mapping[str, Mapping[str, Any]], names: Sequ
 def _patient_rows(level: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not level.get("n"):
         return []
-    rows = [*_count_rows(level["counts"]), *_rate_rows("rates", level["rates"])]
+    counts = level["counts"]
+    rows = [*_count_rows(counts), *_rate_rows("rates", level["rates"])]
+    rows.append({"panel": "correct", "item": "model", "value": counts["tp"] + counts["tn"]})
+    rows.append({"panel": "patients", "item": "all", "value": level["n"]})
     if level.get("clinical"):
+        right = round(level["clinical"]["ccr"]["estimate"] * level["n"])
+        rows.append({"panel": "correct", "item": "clinical", "value": right})
         rows += _rate_rows("clinical", {"ccr": level["clinical"]["ccr"]})
     return rows
 

@@ -122,9 +122,9 @@ class StudyDatabase:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def prepare(self) -> None:
-        """Make the tables, check the schema number, and ask for durable writes."""
-        self._connection.execute("PRAGMA journal_mode = WAL")
+    def prepare(self, *, is_on_network: bool = False) -> None:
+        """Make the tables, check the schema number, and ask for durable writes; a write-ahead log needs a disk of one's own."""
+        self._connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_on_network else 'WAL'}")
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.executescript(_TABLES)
         self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (str(SCHEMA),))

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from axilla.errors import InputRefusedError, UsageError
+from axilla.cohort import PAPER_CRITERIA, Criterion
+from axilla.errors import InputRefusedError, InvalidValueError, UsageError
 
 SCHEMA = 1
 
@@ -21,6 +22,18 @@ _TEMPLATE = """\
 # What the user of this study decided. axilla never rewrites this file.
 schema = {schema}
 title = {title}
+
+# Who enters the study: whoever meets all criteria. Those of Qu et al. 2024 hold unless they are changed here:
+{criteria}
+# For example, to leave one out, to change a limit, to ask for a column of your own:
+# [criteria.neoadjuvant]
+# use = false
+# [criteria.ct_interval]
+# at_most = 60
+# [criteria.adult]
+# column = "age"
+# at_least = 18
+# reason = "younger than {{at_least}}"
 
 # Settings stand at their defaults unless named here, for example:
 # [settings.selection]
@@ -32,12 +45,30 @@ title = {title}
 """
 
 
+_CRITERION_TYPES = {"use": bool, "column": str, "reason": str, "allowed": list, "at_least": float, "at_most": float}
+"""What ``[criteria.<name>]`` may hold."""
+
+
 @dataclass(frozen=True)
 class StudyDecisions:
     """``study.toml``, checked."""
 
     title: str
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """``[criteria]``, by name of the criterion."""
+
+    def criteria(self, defaults: tuple[Criterion, ...] = PAPER_CRITERIA) -> tuple[Criterion, ...]:
+        """`defaults` as ``[criteria]`` changes them, then the study's own, in the order of the file.
+
+        Raises
+        ------
+        InputRefusedError
+            If a name is unknown, a value has the wrong type, or a criterion asks for nothing or the impossible.
+        """
+        known = {criterion.name: criterion for criterion in defaults}
+        found = {name: _criterion(name, known.get(name), self.changes.get(name, {})) for name in [*known, *self.changes]}
+        return tuple(criterion for criterion in found.values() if criterion)
 
     def check_sections(self, known: Iterable[str]) -> None:
         """Refuse sections of ``[settings]`` that no stage has.
@@ -78,7 +109,8 @@ class StudyDecisions:
 
 def new_decisions(title: str) -> str:
     """The text of a new ``study.toml``."""
-    return _TEMPLATE.format(schema=SCHEMA, title=json.dumps(title, ensure_ascii=False))
+    criteria = "\n".join(f"#   {criterion.name}: {criterion.column} is {criterion.asks()}" for criterion in PAPER_CRITERIA)
+    return _TEMPLATE.format(schema=SCHEMA, title=json.dumps(title, ensure_ascii=False), criteria=criteria)
 
 
 def read_decisions(path: Path) -> StudyDecisions:
@@ -95,13 +127,43 @@ def read_decisions(path: Path) -> StudyDecisions:
         raise InputRefusedError(f"{path} is not valid TOML: {error}.") from error
     if content.get("schema") != SCHEMA:
         raise InputRefusedError(f"{path} has schema {content.get('schema')}; this axilla reads schema {SCHEMA}.")
-    unknown = sorted(set(content) - {"schema", "title", "settings"})
+    unknown = sorted(set(content) - {"schema", "title", "settings", "criteria"})
     if unknown:
         raise InputRefusedError(f"{path}: unknown entries {', '.join(unknown)}.")
-    settings = content.get("settings", {})
-    if not isinstance(settings, dict) or not all(isinstance(section, dict) for section in settings.values()):
-        raise InputRefusedError(f"{path}: [settings] holds one table per stage, e.g. [settings.model].")
-    return StudyDecisions(str(content.get("title", "")), MappingProxyType(settings))
+    settings = _tables(content, "settings", f"{path}: [settings] holds one table per stage, e.g. [settings.model].")
+    criteria = _tables(content, "criteria", f"{path}: [criteria] holds one table per criterion, e.g. [criteria.ct_interval].")
+    return StudyDecisions(str(content.get("title", "")), settings, criteria)
+
+
+def _tables(content: Mapping[str, Any], name: str, refusal: str) -> Mapping[str, Mapping[str, Any]]:
+    tables = content.get(name, {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise InputRefusedError(refusal)
+    return MappingProxyType(tables)
+
+
+def _criterion(name: str, default: Criterion | None, changes: Mapping[str, Any]) -> Criterion | None:
+    """A criterion of the study; None where it is left out."""
+    where = f"study.toml, [criteria.{name}]"
+    unknown = sorted(set(changes) - set(_CRITERION_TYPES))
+    if unknown:
+        raise InputRefusedError(f"{where}: unknown {', '.join(unknown)}; known are {', '.join(_CRITERION_TYPES)}.")
+    given = {key: _as_type_of(_CRITERION_TYPES[key](), value, f"{where} {key}") for key, value in changes.items()}
+    if default is None and "column" not in given:
+        known = ", ".join(criterion.name for criterion in PAPER_CRITERIA)
+        raise InputRefusedError(f"{where}: no such criterion; known are {known}. One of your own names its column.")
+    if not given.pop("use", True):
+        return None
+    if "allowed" in given:
+        given["allowed"] = tuple(_as_type_of("", word, f"{where} allowed") for word in given["allowed"])
+    if "column" in given:
+        given["column"] = given["column"].strip().lower()  # as the sheet's column names are read
+    if "reason" in given:
+        given["wording"] = given.pop("reason")
+    try:
+        return Criterion(name, **given) if default is None else dataclasses.replace(default, **given)
+    except InvalidValueError as error:
+        raise InputRefusedError(f"{where}: {error}") from error
 
 
 def _as_type_of(default: Any, value: Any, where: str) -> Any:

@@ -22,6 +22,7 @@ from pathlib import Path
 from axilla.errors import CannotWriteError, InputRefusedError, StudyBusyError, UnfinishedError
 from axilla.io.database import StudyDatabase
 from axilla.io.decisions import StudyDecisions, new_decisions, read_decisions
+from axilla.io.disks import NETWORK, kind_of_disk
 from axilla.io.files import check_can_write, json_text, replacing, write_text
 from axilla.io.tables import read_sheet
 
@@ -130,7 +131,7 @@ class StudyFolder:
         connection = sqlite3.connect(self.database_path, timeout=30, isolation_level=None)
         try:
             database = StudyDatabase(connection)
-            database.prepare()
+            database.prepare(is_on_network=kind_of_disk(self.root) == NETWORK)
             yield database
         except sqlite3.DatabaseError as error:
             raise InputRefusedError(

@@ -139,7 +139,7 @@ def _write_tables(folder: StudyFolder, tables: Tables) -> None:
 
 def _learn(decisions: StudyDecisions, patients: Iterable[Patient], tables: Tables) -> StudyResults:
     settings = StudySettings.from_decisions(decisions)
-    cohort = screen(patients)
+    cohort = screen(patients, settings.criteria)
     with_rows = set(tables.patient_ids)
     failed = {patient.patient_id: NO_ROW for patient in cohort.patients if patient.patient_id not in with_rows}
     check_something_done(cohort, failed)

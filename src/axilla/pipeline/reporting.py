@@ -43,6 +43,10 @@ COMPARED_ROLES = ("training", "validation")
 """Cohorts in which the groups are compared feature by feature."""
 
 
+MOST_PICTURED = 60
+"""Patients whose nodes' pictures one page holds; at about 0.3 MB each it stays below 20 MB."""
+
+
 @dataclass(frozen=True)
 class StudyResults:
     """Everything a study's report is written from."""
@@ -96,7 +100,7 @@ def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
     for drawing in figures.values():
         write_bytes(folder.figures / drawing.file_name, drawing.data)
         write_text(folder.figures / f"{drawing.name}.csv", drawing.numbers_csv())
-    shown = () if results.tools else results.finished
+    shown = () if results.tools else _pictured(results)
     pictures = {patient.patient_id: read_pictures(folder.patient(patient.patient_id) / "pictures") for patient in shown}
     report = _study_report(results, figures, pictures)
     for table in study_tables(report).values():
@@ -125,7 +129,16 @@ def _study_report(
         is_synthetic=results.is_synthetic,
         warnings=(*results.warnings, *results.model.warnings),
         tools=results.tools,
+        criteria=results.settings.criteria,
     )
+
+
+def _pictured(results: StudyResults) -> Sequence[Patient]:
+    """Whose nodes the report shows: everyone's, or where that are too many for one page, theirs whose call was wrong."""
+    if len(results.finished) <= MOST_PICTURED:
+        return results.finished
+    call = dict(zip(results.patients["patient_id"], results.patients["call"], strict=True))
+    return [patient for patient in results.finished if call[patient.patient_id] != patient.status][:MOST_PICTURED]
 
 
 def _indeterminate(results: StudyResults) -> int:
@@ -136,6 +149,7 @@ def _indeterminate(results: StudyResults) -> int:
 def _settings(results: StudyResults) -> dict[str, Mapping[str, object]]:
     """Of the stages that were run: on tables, none that works on a CT."""
     plain = plain_settings(results.settings)
+    plain["criteria"] = {criterion.name: f"{criterion.column} {criterion.asks()}" for criterion in results.settings.criteria}
     case = plain.pop("case")
     if results.settings.rule.name == CHOSEN:
         plain["rule"] = {**plain_settings(results.rules.in_force), "chosen_on": "training patients"}

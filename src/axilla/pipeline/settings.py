@@ -9,6 +9,7 @@ from typing import Any
 
 from axilla.anatomy import AnatomySettings, PectoralSettings, SkeletonSettings, VesselSettings
 from axilla.atlas import AtlasSettings
+from axilla.cohort import PAPER_CRITERIA, Criterion
 from axilla.errors import InvalidValueError
 from axilla.evaluate import EvaluateSettings, RuleChoiceSettings
 from axilla.io.decisions import StudyDecisions
@@ -41,8 +42,9 @@ class CaseSettings:
 
 @dataclass(frozen=True)
 class StudySettings:
-    """Settings of every stage of a study."""
+    """Settings of every stage of a study, and who enters it."""
 
+    criteria: tuple[Criterion, ...] = PAPER_CRITERIA
     case: CaseSettings = field(default_factory=CaseSettings)
     selection: SelectionSettings = field(default_factory=SelectionSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -66,7 +68,7 @@ class StudySettings:
         anatomy = replace(chosen.pop("anatomy"), **parts)
         located = replace(chosen.pop("locate"), anatomy=anatomy, segment=chosen.pop("segment"))
         case = CaseSettings(locate=located, radiomics=chosen.pop("radiomics"), atlas=chosen.pop("atlas"))
-        return cls(case=case, **chosen)
+        return cls(criteria=decisions.criteria(), case=case, **chosen)
 
 
 SETTINGS: Mapping[str, type[Any]] = {

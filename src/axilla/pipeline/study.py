@@ -54,7 +54,7 @@ def run_study(
 def _run(folder: StudyFolder, workers: Workers, holder: str, progress: Progress) -> Outcome:
     settings = StudySettings.from_decisions(folder.decisions())
     with folder.database() as database:
-        cohort = screen(database.patients())
+        cohort = screen(database.patients(), settings.criteria)
         cases = run_cases(folder, database, cohort.patients, settings.case, workers, holder, progress)
     progress(LEARN.name, 0, 1)
     results = _learn(folder, cohort, cases.failed, settings)
@@ -92,7 +92,7 @@ def _report(folder: StudyFolder) -> Path:
         return folder.report_path
     settings = StudySettings.from_decisions(folder.decisions())
     with folder.database() as database:
-        cohort, journal = screen(database.patients()), database.journal()
+        cohort, journal = screen(database.patients(), settings.criteria), database.journal()
     failed = {row.patient_id: row.message for row in journal if row.patient_id and row.state == "failed"}
     done = {(row.patient_id, row.stage) for row in journal if row.state == "done"}
     for patient in cohort.patients:

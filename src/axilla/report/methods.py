@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from axilla._version import __version__
-from axilla.cohort import Criterion
 from axilla.detectors import BUILT_IN
 from axilla.radiomics import FEATURE_NAMES
 from axilla.report.nouns import PredictionReport, StudyReport
@@ -69,17 +68,6 @@ def study_methods(report: StudyReport) -> tuple[Paragraph, ...]:
     return _paragraphs(found)
 
 
-def asked_for(criterion: Criterion) -> str:
-    """The values a criterion lets pass: ``yes``, ``ALND, SLNB or SLNB+ALND``, ``0 to 31``."""
-    low, high = criterion.at_least, criterion.at_most
-    parts = [listed(criterion.allowed, "or")] if criterion.allowed else []
-    if low is not None and high is not None:
-        parts.append(f"{low:g} to {high:g}")
-    elif low is not None or high is not None:
-        parts.append(f"at least {low:g}" if low is not None else f"at most {high:g}")
-    return " and ".join(parts) or "any value"
-
-
 def _paragraphs(found: Mapping[str, Sequence[str]]) -> tuple[Paragraph, ...]:
     texts = {title: " ".join(filter(None, sentences)) for title, sentences in found.items()}
     return tuple(Paragraph(title, text) for title, text in texts.items() if text)
@@ -95,7 +83,7 @@ def _screening(report: StudyReport) -> Iterator[str]:
             f"{failed} not finished)."
         )
     if report.criteria:
-        reasons = [f"{criterion.reason} (asked for: {asked_for(criterion)})" for criterion in report.criteria]
+        reasons = [f"{criterion.reason} (asked for: {criterion.asks()})" for criterion in report.criteria]
         yield f"Patients were excluded, in this order, for: {'; '.join(reasons)}."
     yield "Patients without a known operated side, clinical assessment or axillary pathology were excluded as well."
 
@@ -241,7 +229,8 @@ def _statistics(report: StudyReport) -> Iterator[str]:
             f"Numbers that passed for normal in every cohort (Shapiro-Wilk, P > {SIGNIFICANCE}) are given as mean and standard "
             "deviation, others as median and quartiles; categories as counts and percent. cN0 and cN+ were compared by Student's "
             f"t test where variances passed for equal (Bartlett, P > {SIGNIFICANCE}), by Welch's where not, by the Mann-Whitney "
-            "test where numbers did not pass for normal, and for categories by Fisher's exact or the chi-square test."
+            "test where numbers did not pass for normal; categories by Fisher's exact test in fourfold tables and where few were "
+            "expected (fewer than 5 in more than a fifth of the cells, or fewer than 1 in any), else by the chi-square test."
         )
     yield from _comparison_of_groups(report.differences)
     level = level_words(report.results)

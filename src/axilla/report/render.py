@@ -126,8 +126,10 @@ def _shared(settings: Mapping[str, Mapping[str, Any]], versions: Mapping[str, st
 
 
 def _css_string(words: str) -> Markup:
-    """Words as a string of a style sheet: whatever is no letter, digit or space is written as its number."""
-    letters = (letter if letter.isascii() and (letter.isalnum() or letter == " ") else f"\\{ord(letter):06x}" for letter in words)
+    """Words as a string of a style sheet: whatever is no letter, digit or space is written as its number and a space."""
+    letters = (
+        letter if letter.isascii() and (letter.isalnum() or letter == " ") else f"\\{ord(letter):06x} " for letter in words
+    )
     return Markup('"{}"').format(Markup("".join(letters)))  # noqa: S704 - only letters, digits, spaces and numbers are left
 
 
@@ -208,5 +210,12 @@ def _has_groups(predictions: pd.DataFrame | None) -> bool:
     return predictions is not None and bool(predictions["group"].notna().any())
 
 
-def _flat_settings(settings: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    return [(stage, name, plain(value)) for stage, values in settings.items() for name, value in values.items()]
+def _flat_settings(settings: Mapping[str, Any], stage: str = "") -> list[tuple[str, str, str]]:
+    """Stage, name and value of every setting; settings within settings are stages of their own."""
+    rows: list[tuple[str, str, str]] = []
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            rows += _flat_settings(value, f"{stage}.{name}" if stage else str(name))
+        else:
+            rows.append((stage, str(name), plain(value)))
+    return rows

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from axilla.cohort import PAPER_CRITERIA, Criterion
-from axilla.report.methods import asked_for
 from axilla.report.nouns import StudyReport
 from axilla.report.tables import level_words
 from axilla.report.words import counted, listed, number, p_words, percent, plain
@@ -54,15 +53,15 @@ def criteria_changes(criteria: tuple[Criterion, ...]) -> list[str]:
     """How eligibility differs from the paper's, criterion by criterion."""
     ours, papers = ({c.name: c for c in some} for some in (criteria, PAPER_CRITERIA))
     left_out = [papers[name].reason for name in papers if name not in ours]
-    added = [f"{ours[name].reason} (asked for: {asked_for(ours[name])})" for name in ours if name not in papers]
+    added = [f"{ours[name].reason} (asked for: {ours[name].asks()})" for name in ours if name not in papers]
     both = [(ours[name], papers[name]) for name in papers if name in ours]
-    changed = [f"{a.column} {asked_for(a)} in place of {b.column} {asked_for(b)}" for a, b in both if _asked(a) != _asked(b)]
+    changed = [f"{a.column} {a.asks()} in place of {b.column} {b.asks()}" for a, b in both if _asked(a) != _asked(b)]
     parts = {"left out": left_out, "added": added, "changed": changed}
     return [f"{what}: {listed(words)}" for what, words in parts.items() if words]
 
 
 def _asked(criterion: Criterion) -> tuple[str, str]:
-    return criterion.column, asked_for(criterion)
+    return criterion.column, criterion.asks()
 
 
 def _found(report: StudyReport) -> Iterator[str]:

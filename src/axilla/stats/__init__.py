@@ -16,8 +16,10 @@ from axilla.stats.groups import (
     bartlett,
     compare_counts,
     compare_numbers,
+    fisher,
     hedges_g,
     holm,
+    is_sparse,
     shapiro_wilk,
 )
 from axilla.stats.proportions import (
@@ -49,9 +51,11 @@ __all__ = [
     "delong",
     "delong_variance",
     "drawn_rank_correlations",
+    "fisher",
     "hanley_mcneil",
     "hedges_g",
     "holm",
+    "is_sparse",
     "mcnemar_exact",
     "newcombe_auc",
     "newcombe_auc_score",

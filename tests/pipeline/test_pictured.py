@@ -1,0 +1,26 @@
+"""Whose pictures a study's report holds."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pandas as pd
+
+from axilla.cohort import Patient
+from axilla.pipeline.reporting import MOST_PICTURED, _pictured
+
+
+def results(n: int, wrong: set[int]) -> SimpleNamespace:
+    patients = tuple(Patient(f"P{i:04d}", "cN0", "R", 3, 0) for i in range(n))
+    calls = ["metastatic" if i in wrong else "benign" for i in range(n)]
+    frame = pd.DataFrame({"patient_id": [patient.patient_id for patient in patients], "call": calls})
+    return SimpleNamespace(finished=patients, patients=frame)
+
+
+def test_everyone_is_pictured_until_they_are_too_many() -> None:
+    assert len(_pictured(results(MOST_PICTURED, {3}))) == MOST_PICTURED
+
+
+def test_of_many_those_called_wrongly_are_pictured() -> None:
+    assert [patient.patient_id for patient in _pictured(results(MOST_PICTURED + 1, {3, 40}))] == ["P0003", "P0040"]
+    assert len(_pictured(results(478, set(range(0, 478, 2))))) == MOST_PICTURED
