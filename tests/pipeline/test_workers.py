@@ -115,7 +115,7 @@ def test_workers_start_as_memory_reaches(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_no_scheduler_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_workers, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(_workers, "ANSWER_S", 1.0)
     with pytest.raises(UnfinishedError, match="No Dask scheduler answers"):
         run_tasks(double, jobs_of(tmp_path, 1), Workers(scheduler="tcp://127.0.0.1:9"), Recorder())
 
@@ -134,7 +134,7 @@ def test_a_cluster_does_the_same(tmp_path: Path, cluster) -> None:
 
 def test_a_scheduler_without_workers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lone_scheduler: str) -> None:
     monkeypatch.setattr(_workers, "PATIENCE_S", 2.0)
-    with pytest.raises(UnfinishedError, match="has had no worker"):
+    with pytest.raises(UnfinishedError, match="start workers, then run again"):
         run_tasks(double, jobs_of(tmp_path, 1), Workers(scheduler=lone_scheduler), Recorder())
 
 

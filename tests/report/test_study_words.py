@@ -267,7 +267,7 @@ def test_warnings_name_what_a_reader_must_know(paper):
     )
     assert study_warnings(report) == [
         "1 patient could not be finished: slices missing (1).",
-        "The results of cN0 rest on 7 patients, 3 of them of the rarer status.",
+        "Few patients: 7 in cN0 (3 of the rarer status). Rates and P values of these cohorts are rough.",
         "6 of 12 nodes that count (50.0 %) are not evaluable.",
         "3 patients are not evaluable and in no rate of the patient level.",
         "Eligibility differs from the paper's; left out: no invasive breast cancer on pathology.",

@@ -155,13 +155,16 @@ def import_(
             "--masks", metavar="DIR", help="Nodes drawn by hand: one mask per patient, file or folder named by its patient_id."
         ),
     ] = None,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy the files into the study; those on CDs and sticks are copied in any case.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Catalog DICOM, choose each patient's series, and say why the others were not chosen."""
     from axilla.pipeline.catalog import import_study
 
     with progress_on_stderr() as progress:
-        outcome = import_study(sources, study, clinical, masks, progress=progress)
+        outcome = import_study(sources, study, clinical, masks, copy=copy, progress=progress)
     emit(outcome.result, outcome.lines, as_json=as_json)
 
 

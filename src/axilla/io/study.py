@@ -77,6 +77,16 @@ class StudyFolder:
         return self.root / "key.csv"
 
     @property
+    def dicom(self) -> Path:
+        """``dicom/``: copies of the CTs, where they were brought in; readable by their owner only."""
+        return self.root / "dicom"
+
+    @property
+    def masks(self) -> Path:
+        """``masks/``: copies of the masks, where they were brought in."""
+        return self.root / "masks"
+
+    @property
     def model_path(self) -> Path:
         """``model/model.json``."""
         return self.root / "model" / "model.json"
@@ -85,6 +95,11 @@ class StudyFolder:
     def results(self) -> Path:
         """``results/``."""
         return self.root / "results"
+
+    @property
+    def tables(self) -> Path:
+        """``results/tables/``: what the report prints."""
+        return self.results / "tables"
 
     @property
     def figures(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,7 +64,10 @@ def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measu
             f"None of the {len(done)} patients can be trained on: those are cN+ with some, not all, examined nodes positive."
         )
     training = features.select(trained)
-    model = train(training, settings.model, is_synthetic=measured.is_synthetic, feature_settings=recorded)
+    try:
+        model = train(training, settings.model, is_synthetic=measured.is_synthetic, feature_settings=recorded)
+    except InputRefusedError as error:  # fewer nodes than expected, perhaps because patients failed
+        raise InputRefusedError(f"{error} {_most_frequent(failed.values())}".rstrip()) from error
     predictions = predict(model, measured.features, settings.predict, feature_settings=recorded)
     predictions = predictions.merge(nodes[["patient_id", "node_id", "counts"]], on=["patient_id", "node_id"], how="left")
     counted = predictions[predictions["counts"] == ""].drop(columns="counts")
@@ -110,11 +113,14 @@ def check_something_done(cohort: Cohort, failed: Mapping[str, str]) -> None:
     """Refuse a study none of whose patients could be finished, with the reasons, most frequent first."""
     if set(failed) < {patient.patient_id for patient in cohort.patients}:
         return
-    reasons = Counter([*failed.values(), *cohort.excluded.values()])
-    told = "; ".join(f"{number} patient(s): {reason}" for reason, number in reasons.most_common(5))
+    told = _most_frequent([*failed.values(), *cohort.excluded.values()])
     raise InputRefusedError(
         f"No patient could be finished, so there is nothing to train on. {told or 'The study has no patients; import some.'}"
     )
+
+
+def _most_frequent(reasons: Iterable[str]) -> str:
+    return "; ".join(f"{number} patient(s): {reason}" for reason, number in Counter(reasons).most_common(5))
 
 
 def _noted(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import platform
 from collections.abc import Sequence
 
 from axilla._version import __version__
@@ -11,5 +12,9 @@ REPORTED_PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "SimpleIT
 
 
 def versions(packages: Sequence[str] = REPORTED_PACKAGES) -> dict[str, str]:
-    """Version of axilla and of the libraries results depend on."""
-    return {"axilla": __version__, **{name: importlib.metadata.version(name) for name in packages}}
+    """Version of axilla, of Python and of the libraries results depend on."""
+    return {
+        "axilla": __version__,
+        "Python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in packages},
+    }

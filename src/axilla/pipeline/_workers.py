@@ -35,6 +35,9 @@ RETRIES = 1
 PATIENCE_S = 60.0
 """How long to wait for a first or a new worker before giving up."""
 
+ANSWER_S = 30.0
+"""How long a scheduler may take to answer at all."""
+
 _TICK_S = 1.0
 _TOPIC = "axilla"
 
@@ -150,7 +153,7 @@ def _connected(workers: Workers, n_tasks: int) -> Iterator[Client]:
 
     if workers.scheduler:
         try:
-            client = Client(workers.scheduler, set_as_default=False, timeout=PATIENCE_S / 2)
+            client = Client(workers.scheduler, set_as_default=False, timeout=ANSWER_S)
         except (OSError, ValueError) as error:
             raise UnfinishedError(
                 f"No Dask scheduler answers at {workers.scheduler} ({error}); start one (dask scheduler) or use --jobs."
@@ -173,11 +176,12 @@ _LOCAL_CONFIG = {
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
+    "distributed.deploy.lost-worker-timeout": "1 hour",
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
-"""A worker holds one CT and nothing to spill; one that takes more than its share is ended, and its task tried once more. No
-page is served."""
+"""A worker holds one CT and nothing to spill; one that takes more than its share is ended, and its task tried once more, in a
+new one however long a busy computer takes to start it. No page is served."""
 
 
 def _local_cluster(number: int, scratch: str) -> contextlib.AbstractContextManager[object]:
@@ -264,9 +268,8 @@ class _Run(Generic[Task, Result]):
         if self._client.status not in ("running", "connecting"):
             raise UnfinishedError("The Dask scheduler went away; what was finished is kept: run again when it is back.")
         if idle_s >= PATIENCE_S:
-            raise UnfinishedError(
-                f"The Dask scheduler has had no worker for {idle_s:.0f} s; what was finished is kept: start workers, run again."
-            )
+            wanted = "run again with --jobs 1 (is memory short?)" if self._is_local else "start workers, then run again"
+            raise UnfinishedError(f"There has been no worker for {idle_s:.0f} s; what was finished is kept: {wanted}.")
 
     def _send(self, index: int, topic: str) -> None:
         if index not in self._starts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from axilla.cohort import Patient
 from axilla.errors import InputRefusedError
@@ -18,6 +19,7 @@ from axilla.io.dicom import Catalog, Series, SeriesInfo, choose_series, scan
 from axilla.io.dicom.choose import refusal_reason
 from axilla.io.masks import FoundMasks, find_masks
 from axilla.io.study import StudyFolder
+from axilla.pipeline._copies import bring
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
 from axilla.pipeline._pseudonyms import check_zeros, pseudonyms
@@ -29,6 +31,7 @@ def import_study(
     clinical: Path | None = None,
     masks: Path | None = None,
     *,
+    copy: bool = False,
     title: str = "",
     progress: Progress = silent,
 ) -> Outcome:
@@ -44,6 +47,8 @@ def import_study(
         The clinical sheet.
     masks : Path, optional
         Folder of masks drawn by hand, one per patient, named by the hospital identifier (:mod:`axilla.io.masks`).
+    copy : bool
+        Whether CT files and masks are copied into the study; those on CDs and sticks are in any case.
     title : str
         What a new ``study.toml`` calls the study; default: the folder's name.
 
@@ -51,7 +56,9 @@ def import_study(
     ------
     InputRefusedError
         If a source or the sheet cannot be read, the sheet has faulty rows (all are named) or lost the identifiers' leading
-        zeros, no DICOM image was found, or a patient has more than one mask.
+        zeros, no DICOM image was found, a patient has more than one mask, or a file to copy cannot be read any more.
+    CannotWriteError
+        If the study cannot be written, or has no room for the copies.
     """
     sheet = read_clinical_sheet(clinical) if clinical else {}
     progress("read headers", 0, 1)
@@ -68,7 +75,7 @@ def import_study(
     drawn = find_masks(masks, {*StudyFolder(root).read_key().values(), *sheet, *found}) if masks else None
     folder = StudyFolder.create(root, title)
     with folder.writing("axilla import"):
-        return _add(folder, sheet, catalog, found, drawn, progress)
+        return _add(folder, sheet, catalog, found, drawn, copy, progress)
 
 
 def _add(
@@ -77,6 +84,7 @@ def _add(
     catalog: Catalog,
     found: Mapping[str, tuple[Series, ...]],
     drawn: FoundMasks | None,
+    copy: bool,
     progress: Progress,
 ) -> Outcome:
     """Add what was found to the study's key and catalog."""
@@ -96,10 +104,15 @@ def _add(
     folder.write_key({pseudonym: hospital_id for hospital_id, pseudonym in key.items()})
     if drawn:
         mask_rows = _with_masks(mask_rows, drawn, key)
+    series_found = {key[hospital_id]: series for hospital_id, series in found.items()}
+    brought = bring(folder, series_found, mask_rows, copy_all=copy, progress=progress)
+    rows, mask_rows = brought.series(rows), brought.masks(mask_rows)
     with folder.database() as database:
         database.save_catalog(list(known.values()), rows, list(mask_rows.values()))
     has_sheet = bool(sheet) or any(patient.facts for patient in known.values())
-    outcome = _outcome(folder, list(known.values()), rows, catalog, has_sheet)
+    outcome = _with_lines(
+        _outcome(folder, list(known.values()), rows, catalog, has_sheet), brought.lines, {"copied": brought.n_copied}
+    )
     return _with_mask_lines(outcome, mask_rows, rows, drawn.others if drawn else ())
 
 
@@ -119,8 +132,13 @@ def _with_mask_lines(outcome: Outcome, masks: Mapping[str, MaskRow], rows: Seque
         *(f"no mask: {patient_id}" for patient_id in without),
         *(f"mask not used: {sentence}" for sentence in others),
     )
-    result = {**outcome.result, "with_mask": sorted(masks), "without_mask": without, "masks_not_used": list(others)}
-    return replace(outcome, result=result, lines=(*outcome.lines[:-1], *lines, outcome.lines[-1]))
+    result = {"with_mask": sorted(masks), "without_mask": without, "masks_not_used": list(others)}
+    return _with_lines(outcome, lines, result)
+
+
+def _with_lines(outcome: Outcome, lines: Sequence[str], result: Mapping[str, Any]) -> Outcome:
+    """An outcome with lines before its last, which says what to do next."""
+    return replace(outcome, result={**outcome.result, **result}, lines=(*outcome.lines[:-1], *lines, outcome.lines[-1]))
 
 
 def _with_earlier(

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from axilla.cohort import Cohort, Patient
+from axilla.cohort import STATUSES, Cohort, Patient
 from axilla.evaluate import Evaluation, RuleComparison, rules_document
 from axilla.figures import (
     CohortFlow,
@@ -34,7 +34,7 @@ from axilla.pipeline._differences import class_summary, group_differences
 from axilla.pipeline._versions import versions
 from axilla.pipeline.pictures import read_pictures
 from axilla.pipeline.settings import StudySettings, plain_settings
-from axilla.report import PatientEntry, StudyReport, render_study, study_tables
+from axilla.report import PatientEntry, StudyReport, Table, render_study, study_tables
 from axilla.table import FeatureTable
 
 OVERVIEW = "overview"
@@ -103,9 +103,17 @@ def write_study_report(folder: StudyFolder, results: StudyResults) -> None:
     shown = () if results.tools else _pictured(results)
     pictures = {patient.patient_id: read_pictures(folder.patient(patient.patient_id) / "pictures") for patient in shown}
     report = _study_report(results, figures, pictures)
-    for table in study_tables(report).values():
-        write_table(table.frame, folder.results / "tables" / f"{table.name}.csv", table.title, is_synthetic=results.is_synthetic)
+    _write_tables(folder, study_tables(report), results.is_synthetic)
     write_text(folder.report_path, render_study(report))
+
+
+def _write_tables(folder: StudyFolder, tables: Mapping[str, Table], is_synthetic: bool) -> None:
+    """The printed tables as CSV; those of an earlier run that are no more printed go."""
+    for name, table in tables.items():
+        write_table(table.frame, folder.tables / f"{name}.csv", table.title, is_synthetic=is_synthetic)
+    for path in folder.tables.iterdir():
+        if path.name.partition(".")[0] not in tables:
+            path.unlink()
 
 
 def _study_report(
@@ -202,7 +210,7 @@ def _flow(results: StudyResults) -> FlowCounts:
                 patients_not_evaluable=int((rows["call"] == "not evaluable").sum()),
                 nodes=int(rows["n_nodes"].sum()),
                 nodes_not_evaluable=int(rows["n_not_evaluable"].sum()),
-                statuses=dict(Counter(patient.node_status if role != "cN0" else patient.status for patient in members)),
+                statuses=_statuses(members, of_nodes=role != "cN0"),
                 groups={f"group {number}": int((nodes["group"] == number).sum()) for number in (1, 2)},
                 calls={call: int((rows["call"] == call).sum()) for call in CALLS},
             )
@@ -213,6 +221,12 @@ def _flow(results: StudyResults) -> FlowCounts:
         failed=dict(Counter(results.failed.values())),
         cohorts=tuple(flows),
     )
+
+
+def _statuses(members: Sequence[Patient], *, of_nodes: bool) -> dict[str, int]:
+    """Patients by status of their nodes, or of their axilla."""
+    found = Counter(patient.node_status if of_nodes else patient.status for patient in members)
+    return {status: found[status] for status in STATUSES if found[status]}
 
 
 def _cohort_frame(results: StudyResults) -> pd.DataFrame:

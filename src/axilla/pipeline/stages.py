@@ -70,7 +70,7 @@ REPORT = Stage(
     "report",
     False,
     reads=("model/", "results/", "patients/*/atlas.json", "patients/*/pictures/"),
-    writes=("figures/", "report/"),
+    writes=("figures/", "report/", "results/tables/"),
     settings=(),
 )
 STAGES = (LOCATE, EXTRACT, LEARN, REPORT)

@@ -9,7 +9,7 @@ from typing import Any
 
 from axilla.cohort import PAPER_CRITERIA, Criterion
 from axilla.report.nouns import StudyReport
-from axilla.report.tables import level_words
+from axilla.report.tables import COHORTS, level_words
 from axilla.report.words import counted, listed, number, p_words, percent, plain
 from axilla.stats import SIGNIFICANCE
 
@@ -169,13 +169,14 @@ def _failures(report: StudyReport) -> Iterator[str]:
 
 def _few(report: StudyReport) -> Iterator[str]:
     few = int((report.settings.get("evaluate") or {}).get("few_patients", FEW_PATIENTS))
+    told = []
     for name, found in (report.results.get("patient_level") or {}).items():
-        counts = found.get("counts") or {}
-        if name == "all" or not found.get("n"):
-            continue
-        rarer = min(counts["tp"] + counts["fn"], counts["tn"] + counts["fp"])
-        if rarer < few:
-            yield f"The results of {name} rest on {counted(found['n'], 'patient')}, {rarer} of them of the rarer status."
+        if name in COHORTS and found.get("n"):
+            counts = found["counts"]
+            rarer = min(counts["tp"] + counts["fn"], counts["tn"] + counts["fp"])
+            told += [f"{found['n']} in {COHORTS[name].short} ({rarer} of the rarer status)"] if rarer < few else []
+    if told:
+        yield f"Few patients: {'; '.join(told)}. Rates and P values of these cohorts are rough."
 
 
 def _not_evaluable(report: StudyReport) -> Iterator[str]:

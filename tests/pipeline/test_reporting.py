@@ -1,4 +1,4 @@
-"""Whose pictures a study's report holds."""
+"""Whose pictures a report holds, and which tables lie beside it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import pandas as pd
 
 from axilla.cohort import Patient
-from axilla.pipeline.reporting import MOST_PICTURED, _pictured
+from axilla.io.study import StudyFolder
+from axilla.pipeline.reporting import MOST_PICTURED, _pictured, _write_tables
+from axilla.report import Table
 
 
 def results(n: int, wrong: set[int]) -> SimpleNamespace:
@@ -24,3 +26,11 @@ def test_everyone_is_pictured_until_they_are_too_many() -> None:
 def test_of_many_those_called_wrongly_are_pictured() -> None:
     assert [patient.patient_id for patient in _pictured(results(MOST_PICTURED + 1, {3, 40}))] == ["P0003", "P0040"]
     assert len(_pictured(results(478, set(range(0, 478, 2))))) == MOST_PICTURED
+
+
+def test_tables_no_more_printed_go(tmp_path) -> None:
+    table = Table("table_1", "Table 1", pd.DataFrame({"a": ["1"]}))
+    folder = StudyFolder(tmp_path)
+    _write_tables(folder, {"table_1": table, "table_2": Table("table_2", "Table 2", table.frame)}, is_synthetic=True)
+    _write_tables(folder, {"table_1": table}, is_synthetic=True)
+    assert sorted(path.name for path in folder.tables.iterdir()) == ["table_1.csv", "table_1.csv.json"]
