@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from axilla.cohort import PAPER_CRITERIA, Patient
-from axilla.errors import InputRefusedError
+from axilla.errors import InputRefusedError, UnfinishedError
 from axilla.io.clinical import read_clinical_sheet
 from axilla.io.database import JournalRow, SeriesRow
-from axilla.io.study import StudyFolder
+from axilla.io.study import StudyFolder, check_is_held
 from axilla.pipeline.settings import StudySettings
 
 
@@ -136,6 +136,16 @@ def test_catalog_and_journal_round_trip(tmp_path: Path) -> None:
         assert database.patients() == (patients[1], patients[0])
         assert database.series() == tuple(series)
         assert database.journal() == (JournalRow("locate", "P0001", "failed", "why"), done)
+
+
+def test_a_worker_knows_whether_it_sees_the_study_that_is_written(tmp_path: Path) -> None:
+    folder = StudyFolder.create(tmp_path / "study")
+    with folder.writing("test") as holder:
+        check_is_held(folder.root, holder)
+        with pytest.raises(UnfinishedError, match="need the same disk"):
+            check_is_held(tmp_path, holder)
+    with folder.writing("test"), pytest.raises(UnfinishedError, match="does not see the study"):
+        check_is_held(folder.root, holder)
 
 
 def test_a_broken_database_is_refused(tmp_path: Path) -> None:

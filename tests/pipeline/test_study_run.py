@@ -202,7 +202,10 @@ def test_a_changed_setting_does_again_what_depends_on_it(
     decisions = (study / "study.toml").read_text(encoding="utf-8")
     (study / "study.toml").write_text(decisions + "\n[settings.radiomics]\nbin_width = 50.0\n", encoding="utf-8")
     monkeypatch.setattr("axilla.pipeline.case.locate", lambda *_: pytest.fail("nodes were located again"))
+    assert run(["report", str(study)]) == 3
+    assert "P0001 is not up to date; run the study first" in capsys.readouterr().err
     assert run(["run", str(study), "--jobs", "1"]) == 0
+    assert run(["report", str(study)]) == 0
     assert "done again from extract: settings changed: 6 patient(s)" in capsys.readouterr().out
     changed = pd.read_parquet(study / "patients" / "P0001" / "features.parquet")
     assert not changed.equals(pd.read_parquet(finished.study / "patients" / "P0001" / "features.parquet"))

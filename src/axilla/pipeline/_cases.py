@@ -53,6 +53,24 @@ def run_cases(
     return CasesDone(dict(sorted(watch.failed.items())), (*plan.notes(), *watch.notes()))
 
 
+def failed_before(
+    folder: StudyFolder, database: StudyDatabase, patients: Iterable[Patient], settings: CaseSettings
+) -> dict[str, str]:
+    """Patients that failed in the last run, and why.
+
+    Raises
+    ------
+    InputRefusedError
+        If a patient is not finished, or what was made of it is not up to date: a report would not say what is in force.
+    """
+    plan = _Plan(folder, database, settings, "")
+    failed = {patient.patient_id: plan.failure(patient.patient_id) for patient in patients}
+    for patient_id, reason in failed.items():
+        if not reason and plan.look_at(patient_id)[1]:
+            raise InputRefusedError(f"{patient_id} is not up to date; run the study first: axilla run {folder.root}")
+    return {patient_id: reason for patient_id, reason in failed.items() if reason}
+
+
 class _Plan:
     """Who has something to do, and from which stage on."""
 
@@ -72,24 +90,9 @@ class _Plan:
         self._without_ct: list[str] = []
 
     def add(self, patient_id: str) -> None:
-        """Look at a patient's CT, settings and files."""
+        """See what there is to do for a patient; one whose CT or files do not allow it has failed."""
         try:
-            series = self._chosen.get(patient_id)
-            if series is None:
-                raise InputRefusedError(self._reasons.get(patient_id, "no CT was imported for this patient"))
-            mask = self._masks.get(patient_id)
-            outside, gone = _outside(series, mask)
-            task = CaseTask(
-                patient_id,
-                series,
-                self._folder.patient(patient_id),
-                self._settings,
-                outside,
-                self._journal.get(patient_id, {}),
-                self._holder,
-                mask,
-            )
-            outdated = task.outdated()
+            task, outdated, gone = self.look_at(patient_id)
             if outdated and gone:
                 raise InputRefusedError(gone)
         except InputRefusedError as error:
@@ -103,6 +106,28 @@ class _Plan:
         else:
             self.n_current += 1
             self._without_ct += [patient_id] if gone else []
+
+    def look_at(self, patient_id: str) -> tuple[CaseTask, tuple[Stage, ...], str]:
+        """A patient's task, the stages that are not up to date, and why CT or mask cannot be had (empty: they can).
+
+        Raises
+        ------
+        InputRefusedError
+            If the patient has no CT, or a file was changed by hand.
+        """
+        series = self._chosen.get(patient_id)
+        if series is None:
+            raise InputRefusedError(self._reasons.get(patient_id, "no CT was imported for this patient"))
+        mask = self._masks.get(patient_id)
+        outside, gone = _outside(series, mask)
+        journal = self._journal.get(patient_id, {})
+        folder = self._folder.patient(patient_id)
+        task = CaseTask(patient_id, series, folder, self._settings, outside, journal, self._holder, mask)
+        return task, task.outdated(), gone
+
+    def failure(self, patient_id: str) -> str:
+        """Why the patient failed in the last run, by the journal; empty if it did not."""
+        return next((row.message for row in self._journal.get(patient_id, {}).values() if row.state == "failed"), "")
 
     def notes(self) -> list[str]:
         """Why patients were done again, and whose results stand although the CT is gone."""

@@ -15,7 +15,7 @@ from axilla.errors import InputRefusedError
 from axilla.io.files import remove_leftovers
 from axilla.io.study import StudyFolder
 from axilla.io.tables import is_synthetic_table, read_features, read_nodes
-from axilla.pipeline._cases import run_cases
+from axilla.pipeline._cases import failed_before, run_cases
 from axilla.pipeline._learning import OTHER_SIDE, Measured, check_something_done, learn, write_study
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
@@ -24,7 +24,7 @@ from axilla.pipeline.case import feature_settings
 from axilla.pipeline.feature_study import learn_from_tables
 from axilla.pipeline.reporting import StudyResults, write_study_report
 from axilla.pipeline.settings import SelectionSettings, StudySettings
-from axilla.pipeline.stages import LEARN, PATIENT_STAGES
+from axilla.pipeline.stages import LEARN
 from axilla.table import FeatureTable
 
 
@@ -92,12 +92,8 @@ def _report(folder: StudyFolder) -> Path:
         return folder.report_path
     settings = StudySettings.from_decisions(folder.decisions())
     with folder.database() as database:
-        cohort, journal = screen(database.patients(), settings.criteria), database.journal()
-    failed = {row.patient_id: row.message for row in journal if row.patient_id and row.state == "failed"}
-    done = {(row.patient_id, row.stage) for row in journal if row.state == "done"}
-    for patient in cohort.patients:
-        if patient.patient_id not in failed and not done >= {(patient.patient_id, stage.name) for stage in PATIENT_STAGES}:
-            raise InputRefusedError(f"{patient.patient_id} is not finished yet; run the study first: axilla run {folder.root}")
+        cohort = screen(database.patients(), settings.criteria)
+        failed = failed_before(folder, database, cohort.patients, settings.case)
     write_study_report(folder, _learn(folder, cohort, failed, settings))
     return folder.report_path
 
