@@ -189,6 +189,67 @@ def test_validation_patients_and_their_pathology_move_no_bit_of_the_model(made: 
     assert (tmp_path / "study/model/model.json").read_bytes() == (made.study / "model/model.json").read_bytes()
 
 
+def what_training_says(study: Path) -> tuple[str, str, str]:
+    """As text: what the choice of the rule rests on, every parameter tried, and the training patients' predictions."""
+    rules = pd.read_csv(study / "results/rules.csv")
+    with StudyFolder.open(study).database() as database:
+        trained = [patient.patient_id for patient in database.patients() if patient.role == "training"]
+    predictions = pd.read_csv(study / "results/predictions.csv")
+    return (
+        rules[rules["used_for_choice"]].to_csv(),
+        (study / "results/rules_grid.csv").read_text(),
+        predictions[predictions["patient_id"].isin(trained)].to_csv(),
+    )
+
+
+def held_out(study: Path) -> pd.DataFrame:
+    rules = pd.read_csv(study / "results/rules.csv")
+    return rules.loc[~rules["used_for_choice"] & rules["measure"].isin(["tp", "fp"]), ["rule", "cohort", "measure", "estimate"]]
+
+
+def test_who_is_held_out_moves_neither_the_rule_nor_the_map_of_probabilities(made: Made, tmp_path: Path) -> None:
+    """Features and pathology of validation and cN0 turned upside down: their own figures change, the choice does not."""
+    others = made.patients("validation", "cN0")
+    changed = with_values(made.simulated.features, lambda values: -7 * values[::-1] + 3, others)
+    sheet = made.simulated.sheet.copy()
+    rows = sheet["patient_id"].isin(others)
+    sheet.loc[rows, "nodes_positive"] = np.where(sheet["nodes_positive"] > 0, 0, sheet["nodes_examined"])[rows]
+    assert made.study_again(tmp_path, changed, sheet) == 0
+    assert what_training_says(tmp_path / "study") == what_training_says(made.study)
+    assert not held_out(made.study).equals(held_out(tmp_path / "study"))
+
+
+def test_the_training_patients_pathology_does_move_the_choice(made: Made, tmp_path: Path) -> None:
+    """So that the test before can fail: the burden of training patients dealt anew changes what the choice rests on."""
+    sheet = made.simulated.sheet.copy()
+    training = sheet.index[sheet["patient_id"].isin(made.patients("training"))]
+    sheet.loc[training, "nodes_positive"] = sheet.loc[training, "nodes_positive"].to_numpy()[::-1]
+    assert made.study_again(tmp_path, sheet=sheet) == 0
+    assert what_training_says(tmp_path / "study")[0] != what_training_says(made.study)[0]
+    assert (tmp_path / "study/model/model.json").read_bytes() == (made.study / "model/model.json").read_bytes()
+
+
+def test_the_rule_chosen_is_used_where_the_user_says_so(made: Made, tmp_path: Path) -> None:
+    rules = pd.read_csv(made.study / "results/rules.csv")
+    chosen = rules.loc[rules["is_chosen"], "rule"].unique().tolist()
+    assert len(chosen) == 1
+    assert set(rules.loc[rules["is_in_force"], "rule"]) == {"any"}
+    study = Path(shutil.copytree(made.study, tmp_path / "study"))
+    decided = study / "study.toml"
+    decided.write_text(
+        decided.read_text() + '\n[settings.rule]\nname = "chosen"\n[settings.rule_choice]\ntarget_sensitivity = 0.6\n'
+    )
+    assert run(["run", str(study)]) == 0
+    rules = pd.read_csv(study / "results/rules.csv")
+    chosen = rules.loc[rules["is_chosen"], "rule"].unique().tolist()
+    assert set(pd.read_csv(study / "results/patients.csv")["rule"]) == set(chosen) == set(rules.loc[rules["is_in_force"], "rule"])
+    report = (study / "report/index.html").read_text(encoding="utf-8")
+    assert "not used for the choice" in report
+    assert "still calls 60 % of the 12 metastatic training patients" in report
+    assert "no specificity could enter the choice" in report
+    assert "were chosen on training patients alone" in report
+
+
 def test_permuted_labels_give_an_auc_of_one_half(made: Made, tmp_path: Path) -> None:
     """Pathology dealt anew among the validation patients: the interval by patients must hold 0.5, and did not before."""
     sheet = made.simulated.sheet.copy()
@@ -202,17 +263,20 @@ def test_permuted_labels_give_an_auc_of_one_half(made: Made, tmp_path: Path) -> 
 
 
 def test_over_many_permutations_the_interval_holds_one_half_as_often_as_it_should(made: Made) -> None:
+    """And the areas lie on both sides of it: labels that turned the score around would put all above."""
     predictions = pd.read_csv(made.study / "results/predictions.csv", keep_default_na=False, na_values={"group": ""})
     nodes = pd.read_csv(made.study / "results/evaluated_nodes.csv")[["patient_id", "node_id", "status"]]
     status = nodes.groupby("patient_id")["status"].first()
-    rng, held = np.random.default_rng(2), 0
+    rng, held, above = np.random.default_rng(2), 0, 0
     for _ in range(40):
         dealt = dict(zip(status.index, rng.permutation(status.to_numpy()), strict=True))
         permuted = nodes.assign(status=nodes["patient_id"].map(dealt))
         found = evaluate(predictions, permuted, settings=EvaluateSettings(n_resamples=400))
         interval = found.node_level.auc_score.others["bootstrap"]
         held += interval.low < 0.5 < interval.high
+        above += interval.estimate > 0.5
     assert held >= 34  # of 40 at a level of 95 %; fewer have a chance below 2 %
+    assert 10 <= above <= 30  # outside, a fair coin falls one time in 500
 
 
 def test_the_order_of_rows_and_tables_does_not_matter(made: Made, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from axilla.errors import InputRefusedError
 from axilla.io.decisions import StudyDecisions
 from axilla.pipeline.settings import SETTINGS, StudySettings, plain_settings
+from axilla.pipeline.stages import STAGES
 
 
 def test_without_overrides_every_stage_has_its_defaults() -> None:
@@ -27,6 +28,7 @@ def test_each_section_reaches_its_stage() -> None:
             "model": {"seed": 4},
             "predict": {"far_sd": 5.0},
             "rule": {"name": "at_least_k", "k": 3},
+            "rule_choice": {"target_sensitivity": 0.9},
             "evaluate": {"n_resamples": 500, "level": 0.9},
         },
     )
@@ -37,6 +39,7 @@ def test_each_section_reaches_its_stage() -> None:
     assert settings.case.radiomics.bin_width == 10.0
     assert settings.selection.detection_threshold == 0.7
     assert (settings.model.seed, settings.predict.far_sd, settings.rule.k) == (4, 5.0, 3)
+    assert settings.rule_choice.target_sensitivity == 0.9
     assert (settings.evaluate.n_resamples, settings.evaluate.level) == (500, 0.9)
 
 
@@ -51,3 +54,7 @@ def test_settings_are_plain_for_json() -> None:
     assert set(plain) == {field.name for field in dataclasses.fields(StudySettings)}
     assert isinstance(plain["case"]["atlas"]["context_spacing_mm"], dict)
     assert set(SETTINGS) >= {"locate", "radiomics", "model"}
+
+
+def test_every_section_makes_some_stage_run_again() -> None:
+    assert set(SETTINGS) == {section for stage in STAGES for section in stage.settings} - {"criteria"}

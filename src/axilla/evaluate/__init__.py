@@ -25,11 +25,21 @@ from axilla.evaluate._results import (
     node_table,
     patient_table,
 )
+from axilla.evaluate._rule_choice import (
+    Axilla,
+    RuleChoice,
+    RuleChoiceSettings,
+    axillae_of,
+    choose_rule,
+    rule_grid,
+)
+from axilla.evaluate._rule_comparison import RuleComparison, compare_rules, rule_table, rules_document
 
 __all__ = [
     "COHORT_LABELS",
     "PAIR_COLUMNS",
     "RATES",
+    "Axilla",
     "Comparison",
     "Counts",
     "DetectionCase",
@@ -39,8 +49,14 @@ __all__ = [
     "NodeLevel",
     "PatientLevel",
     "Quantity",
+    "RuleChoice",
+    "RuleChoiceSettings",
+    "RuleComparison",
     "at_most",
+    "axillae_of",
+    "choose_rule",
     "compare",
+    "compare_rules",
     "detection_summary",
     "evaluate",
     "froc",
@@ -51,5 +67,8 @@ __all__ = [
     "node_table",
     "patient_status_of",
     "patient_table",
+    "rule_grid",
+    "rule_table",
+    "rules_document",
     "split_status",
 ]

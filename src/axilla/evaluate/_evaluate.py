@@ -98,12 +98,12 @@ def evaluate(
     no_calls = "no patient calls given" if patients is None else "no patient status given" if patient_status is None else ""
     calls = _or_empty(patients, ("patient_id", "side", "rule", "call", "score"))
     joined = join_patients(calls, by_patient.iloc[:0] if no_calls else by_patient)
-    joined["outcome"] = [_outcome(s, c) for s, c in zip(joined["status"], joined["call"], strict=True)]
+    joined = with_outcomes(joined)
     if is_synthetic:
         warnings.insert(0, "Synthetic data: these figures say nothing about real patients.")
     return Evaluation(
         node_level=node_level,
-        patient_level={name: _patient_level(name, joined, no_calls, settings.level) for name in COHORT_LABELS},
+        patient_level={name: patient_level(name, joined, settings.level, no_calls) for name in COHORT_LABELS},
         level=settings.level,
         rules=tuple(sorted(set(joined["rule"]) - {""})),
         is_synthetic=is_synthetic,
@@ -254,7 +254,24 @@ def _no_auc(positive: npt.NDArray[np.bool_], score: stats.FloatArray) -> str:
     return "" if np.isfinite(score).all() else "the score is not defined for every case"
 
 
-def _patient_level(name: str, joined: pd.DataFrame, no_calls: str, level: float) -> PatientLevel:
+def with_outcomes(joined: pd.DataFrame) -> pd.DataFrame:
+    """Patients with ``status`` and ``call``, and what comes of the two: tp, fn, tn, fp, not evaluable, status unknown."""
+    return joined.assign(outcome=[_outcome(s, c) for s, c in zip(joined["status"], joined["call"], strict=True)])
+
+
+def patient_level(name: str, joined: pd.DataFrame, level: float, no_calls: str = "") -> PatientLevel:
+    """The results of one cohort of :data:`COHORT_LABELS`.
+
+    Parameters
+    ----------
+    name : str
+    joined : DataFrame
+        All patients, with the columns of :attr:`Evaluation.patients`.
+    level : float
+        Confidence level of the intervals.
+    no_calls : str
+        Why nobody has a call; empty where they have.
+    """
     members = joined[_members(name, joined)]
     with_status = members[(members["outcome"] != "status unknown").to_numpy()]
     evaluable = with_status[(with_status["outcome"] != NOT_EVALUABLE).to_numpy()]

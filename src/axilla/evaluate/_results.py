@@ -276,21 +276,22 @@ def node_table(evaluation: Evaluation) -> pd.DataFrame:
     level = evaluation.node_level
     rows = _count_rows(level.counts, {"not_evaluable": level.not_evaluable, "patients": level.n_patients})
     for name, quantity in (*level.rates.items(), ("auc_hard_label", level.auc_hard_label), ("auc_score", level.auc_score)):
-        rows += _rows(name, quantity)
+        rows += quantity_rows(name, quantity)
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def patient_table(evaluation: Evaluation) -> pd.DataFrame:
     """Patient-level results, one cohort and measure per row: ``cohort, measure, estimate, low, high, method, reason``."""
-    rows = []
-    for cohort, level in evaluation.patient_level.items():
-        found = _count_rows(level.counts, {"not_evaluable": level.not_evaluable, "without_status": level.without_status})
-        for name, quantity in (*level.rates.items(), ("auc_score", level.auc_score)):
-            found += _rows(name, quantity)
-        if level.comparison:
-            found += _comparison_rows(level.comparison)
-        rows += [{"cohort": cohort, **row} for row in found]
+    rows = [{"cohort": cohort, **row} for cohort, level in evaluation.patient_level.items() for row in patient_rows(level)]
     return pd.DataFrame(rows, columns=["cohort", *_COLUMNS])
+
+
+def patient_rows(level: PatientLevel) -> list[dict[str, Any]]:
+    """One cohort's results, one measure per row: ``measure, estimate, low, high, method, reason``."""
+    found = _count_rows(level.counts, {"not_evaluable": level.not_evaluable, "without_status": level.without_status})
+    for name, quantity in (*level.rates.items(), ("auc_score", level.auc_score)):
+        found += quantity_rows(name, quantity)
+    return found + (_comparison_rows(level.comparison) if level.comparison else [])
 
 
 _COLUMNS = ["measure", "estimate", "low", "high", "method", "reason"]
@@ -299,8 +300,8 @@ _COLUMNS = ["measure", "estimate", "low", "high", "method", "reason"]
 def _comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
     p_value = {"measure": "mcnemar_p", "estimate": comparison.p_value, "method": "exact McNemar", "reason": ""}
     return [
-        *_rows("clinical_ccr", comparison.clinical_ccr),
-        *_rows("ccr_difference", comparison.difference),
+        *quantity_rows("clinical_ccr", comparison.clinical_ccr),
+        *quantity_rows("ccr_difference", comparison.difference),
         {"measure": "model_only_correct", "estimate": comparison.model_only_correct, "method": "count", "reason": ""},
         {"measure": "clinical_only_correct", "estimate": comparison.clinical_only_correct, "method": "count", "reason": ""},
         p_value if comparison.p_value is not None else {**p_value, "method": "", "reason": comparison.difference.reason},
@@ -312,7 +313,8 @@ def _count_rows(counts: Counts, more: Mapping[str, int]) -> list[dict[str, Any]]
     return [{"measure": name, "estimate": value, "method": "count", "reason": ""} for name, value in values.items()]
 
 
-def _rows(measure: str, quantity: Quantity) -> list[dict[str, Any]]:
+def quantity_rows(measure: str, quantity: Quantity) -> list[dict[str, Any]]:
+    """An estimate by each of its intervals, or its reason."""
     if quantity.interval is None:
         return [{"measure": measure, "method": "", "reason": quantity.reason}]
     intervals = dict.fromkeys((quantity.interval, *quantity.others.values()))

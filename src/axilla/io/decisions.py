@@ -41,7 +41,7 @@ title = {title}
 # [settings.model]
 # seed = 1
 # [settings.rule]
-# name = "at_least_k"
+# name = "at_least_k"  # or "chosen": the rule that the training patients choose
 """
 
 

@@ -7,15 +7,16 @@ from axilla.model._clusterer import AxillaClusterer
 from axilla.model._document import model_from_dict, model_to_dict
 from axilla.model._mixture import Mixture, fit_mixture
 from axilla.model._model import Model, Provenance, Vote
-from axilla.model._patient import BENIGN, CALLS, METASTATIC, NOT_EVALUABLE, PATIENT_COLUMNS, apply_patient_rule
+from axilla.model._patient import BENIGN, CALLS, METASTATIC, NOT_EVALUABLE, PATIENT_COLUMNS, apply_patient_rule, call_axilla
 from axilla.model._predict import PREDICTION_COLUMNS, predict, withheld_reason
 from axilla.model._selection import registry_order
-from axilla.model._settings import KEEP_RULES, RULES, ModelSettings, PatientRule, PredictSettings
+from axilla.model._settings import CHOSEN, KEEP_RULES, RULES, ModelSettings, PatientRule, PredictSettings
 from axilla.model._train import VOTERS, train
 
 __all__ = [
     "BENIGN",
     "CALLS",
+    "CHOSEN",
     "KEEP_RULES",
     "METASTATIC",
     "NOT_EVALUABLE",
@@ -32,6 +33,7 @@ __all__ = [
     "Provenance",
     "Vote",
     "apply_patient_rule",
+    "call_axilla",
     "fit_mixture",
     "model_from_dict",
     "model_to_dict",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from axilla.errors import InputRefusedError
+from axilla.errors import InputRefusedError, UsageError
 from axilla.model._predict import PREDICTION_COLUMNS, SEPARATOR
-from axilla.model._settings import PatientRule
+from axilla.model._settings import CHOSEN, PatientRule
 from axilla.node import SIDES
 from axilla.table import as_text
 from axilla.volume import FloatArray
@@ -112,7 +113,8 @@ def _row(
         call, score = NOT_EVALUABLE, np.nan
         warnings += [nothing] if len(nodes) == 0 else sorted({w for w in nodes["warnings"] if w})
     else:
-        is_positive, score = _apply(evaluable, rule)
+        told = evaluable[["group", "score", "probability"]].to_numpy(dtype=np.float64)
+        is_positive, score = call_axilla(told[:, 0], told[:, 1], told[:, 2], rule)
         call = METASTATIC if is_positive else BENIGN
         if len(evaluable) < len(nodes):
             warnings.append(f"{len(nodes) - len(evaluable)} of {len(nodes)} nodes not evaluable")
@@ -131,17 +133,31 @@ def _node_warnings(nodes: pd.DataFrame) -> list[str]:
     return found
 
 
-def _apply(nodes: pd.DataFrame, rule: PatientRule) -> tuple[bool, float]:
-    in_group_2 = (nodes["group"] == 2).to_numpy(dtype=bool)
-    score = nodes["score"].to_numpy(dtype=np.float64)
+def call_axilla(group: npt.ArrayLike, score: FloatArray, probability: FloatArray, rule: PatientRule) -> tuple[bool, float]:
+    """What a rule says of one axilla: whether it is metastatic, and the patient's score.
+
+    Parameters
+    ----------
+    group, score, probability : array_like, shape (n,)
+        Of its evaluable nodes, at least one.
+    rule : PatientRule
+
+    Raises
+    ------
+    UsageError
+        If the rule is yet to be chosen.
+    """
+    if rule.name == CHOSEN:
+        raise UsageError("The patient rule is to be chosen on training patients first: see axilla.evaluate.choose_rule.")
+    in_group_2 = np.asarray(group) == 2
     if rule.name == "at_least_k":
         return bool(in_group_2.sum() >= rule.k), _kth_largest(score, rule.k)
     if rule.name == "share":
         share = float(in_group_2.mean())
         return share >= rule.min_share, share
     if rule.name == "noisy_or":
-        probability = float(1 - np.prod(1 - nodes["probability"].to_numpy(dtype=np.float64)))
-        return probability >= rule.min_noisy_or, probability
+        any_of_them = float(1 - np.prod(1 - probability))
+        return any_of_them >= rule.min_noisy_or, any_of_them
     highest = float(score.max())
     if rule.name == "max_score":
         return highest > rule.min_score, highest

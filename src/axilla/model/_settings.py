@@ -10,7 +10,10 @@ KEEP_RULES = ("first", "last", "least_correlated")
 """Which feature of a correlated pair stays, see :attr:`ModelSettings.keep`."""
 
 RULES = ("any", "at_least_k", "share", "max_score", "noisy_or")
-"""From nodes to patient, see :class:`PatientRule`."""
+"""From nodes to patient, see :class:`PatientRule`; the simplest first."""
+
+CHOSEN = "chosen"
+"""In place of a rule's name: the rule that the training patients choose."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +102,14 @@ class PatientRule:
     max_score       highest node score > `min_score`    highest node score
     noisy_or        1 - prod(1 - p) >= `min_noisy_or`   1 - prod(1 - p), p the node probabilities
     ==============  ==================================  ========================================
+
+    The name ``chosen`` stands for the rule that the training patients choose (:func:`axilla.evaluate.choose_rule`).
     """
 
     name: str = "any"
     """The paper does not state its rule; ``any`` is what the words mean (an axilla is metastatic when a node is) and fits
-    its counts if false positives cluster in patients."""
+    its counts if false positives cluster in patients. ``chosen`` takes the rule that the training patients choose, with its
+    parameter (section ``rule_choice``)."""
 
     k: int = 2
     """Nodes asked for by ``at_least_k``; 2 forgives one false positive node."""
@@ -118,8 +124,8 @@ class PatientRule:
     """Probability asked for by ``noisy_or``; more likely than not."""
 
     def __post_init__(self) -> None:
-        if self.name not in RULES:
-            raise InvalidValueError(f"A patient rule is one of {RULES}, not {self.name!r}.")
+        if self.name not in (*RULES, CHOSEN):
+            raise InvalidValueError(f"A patient rule is one of {(*RULES, CHOSEN)}, not {self.name!r}.")
         if self.k < 1:
             raise InvalidValueError(f"The rule at_least_k needs k >= 1, not {self.k}.")
         if not (0 < self.min_share <= 1 and 0 < self.min_noisy_or <= 1):

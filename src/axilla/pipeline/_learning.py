@@ -12,12 +12,12 @@ import pandas as pd
 from axilla._version import __version__
 from axilla.cohort import Cohort
 from axilla.errors import InputRefusedError
-from axilla.evaluate import evaluate, node_status_of, patient_status_of
+from axilla.evaluate import axillae_of, choose_rule, compare_rules, evaluate, node_status_of, patient_status_of, rule_table
 from axilla.io.database import JournalRow
 from axilla.io.models import write_model
 from axilla.io.study import StudyFolder
 from axilla.io.tables import write_table
-from axilla.model import apply_patient_rule, predict, train
+from axilla.model import CHOSEN, apply_patient_rule, predict, train
 from axilla.pipeline._differences import class_summary
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress
@@ -71,9 +71,18 @@ def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measu
     predictions = predict(model, measured.features, settings.predict, feature_settings=recorded)
     predictions = predictions.merge(nodes[["patient_id", "node_id", "counts"]], on=["patient_id", "node_id"], how="left")
     counted = predictions[predictions["counts"] == ""].drop(columns="counts")
+    axillae = axillae_of(counted)
+    choice = choose_rule(
+        axillae,
+        [patient for patient in done if patient.role == "training"],
+        model.center_distance,
+        settings.rule_choice,
+        settings.evaluate,
+    )
+    rule = choice.chosen if settings.rule.name == CHOSEN else settings.rule
     patients = apply_patient_rule(
         counted,
-        settings.rule,
+        rule,
         node_sides=dict(zip(zip(nodes["patient_id"], nodes["node_id"], strict=True), nodes["side"], strict=True)),
         operated_sides={patient.patient_id: patient.operated_side for patient in cohort.patients},
         patient_ids=[patient.patient_id for patient in cohort.patients],
@@ -81,6 +90,7 @@ def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measu
     )
     lent = node_status_of(nodes[nodes["counts"] == ""], done)
     status = patient_status_of(cohort.patients)
+    evaluation = evaluate(counted, lent, patients, status, settings.evaluate, is_synthetic=measured.is_synthetic)
     return StudyResults(
         title=title,
         cohort=cohort,
@@ -90,7 +100,8 @@ def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measu
         model=model,
         predictions=_noted(predictions),
         patients=patients,
-        evaluation=evaluate(counted, lent, patients, status, settings.evaluate, is_synthetic=measured.is_synthetic),
+        evaluation=evaluation,
+        rules=compare_rules(choice, rule, axillae, evaluation.patients, settings.evaluate.level),
         settings=settings,
         is_synthetic=measured.is_synthetic,
         tools=measured.tools,
@@ -154,6 +165,9 @@ def _write_results(folder: StudyFolder, results: StudyResults) -> None:
     write_table(results.differences, folder.results / "group_differences.csv", "group differences", is_synthetic=synthetic)
     by_class = class_summary(results.differences)
     write_table(by_class, folder.results / "group_differences_by_class.csv", "group differences by class", is_synthetic=synthetic)
+    write_table(rule_table(results.rules), folder.results / "rules.csv", "patient rules", is_synthetic=synthetic)
+    grid = results.rules.choice.grid
+    write_table(grid, folder.results / "rules_grid.csv", "patient rules, every parameter tried", is_synthetic=synthetic)
     write_evaluation(results.evaluation, folder.results)
 
 
@@ -165,6 +179,7 @@ def _outcome(folder: StudyFolder, results: StudyResults, notes: Sequence[str]) -
         f"{len(cohort.patients)} patients included, {len(cohort.excluded)} excluded, {len(failed)} failed",
         *_counts_lines(cohort),
         *summary_lines(results.evaluation),
+        f"patient rule: {results.rules.in_force.text}; the training patients choose {results.rules.choice.chosen.text}",
         *notes,
         *(f"warning: {sentence}" for sentence in results.warnings),
         *(f"failed: {patient}: {reason}" for patient, reason in failed.items()),

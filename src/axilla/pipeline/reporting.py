@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from axilla.cohort import STATUSES, Cohort, Patient
-from axilla.evaluate import Evaluation
+from axilla.evaluate import Evaluation, RuleComparison, rules_document
 from axilla.figures import (
     CohortFlow,
     Drawing,
@@ -28,7 +28,7 @@ from axilla.io.atlas import read_atlas
 from axilla.io.files import write_bytes, write_text
 from axilla.io.study import StudyFolder
 from axilla.io.tables import write_table
-from axilla.model import CALLS, Model, model_to_dict
+from axilla.model import CALLS, CHOSEN, Model, model_to_dict
 from axilla.pipeline._baseline import baseline_table
 from axilla.pipeline._differences import class_summary, group_differences
 from axilla.pipeline._versions import versions
@@ -65,6 +65,8 @@ class StudyResults:
     patients: pd.DataFrame
     """``patients.csv``: the call per included patient."""
     evaluation: Evaluation
+    rules: RuleComparison
+    """All patient rules, the one the training patients choose, and the one in force."""
     settings: StudySettings
     is_synthetic: bool
     tools: tuple[str, ...] = ()
@@ -127,6 +129,7 @@ def _study_report(
         n_indeterminate=_indeterminate(results),
         differences=results.differences,
         class_summary=class_summary(results.differences),
+        rules=rules_document(results.rules),
         model=model_to_dict(results.model),
         settings=_settings(results),
         versions=versions(),
@@ -156,6 +159,8 @@ def _settings(results: StudyResults) -> dict[str, Mapping[str, object]]:
     plain = plain_settings(results.settings)
     plain["criteria"] = {criterion.name: f"{criterion.column} {criterion.asks()}" for criterion in results.settings.criteria}
     case = plain.pop("case")
+    if results.settings.rule.name == CHOSEN:
+        plain["rule"] = {**plain_settings(results.rules.in_force), "chosen_on": "training patients"}
     if not results.tools:
         return {**case, **plain}
     plain.pop("selection")

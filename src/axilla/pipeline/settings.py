@@ -11,7 +11,7 @@ from axilla.anatomy import AnatomySettings, PectoralSettings, SkeletonSettings, 
 from axilla.atlas import AtlasSettings
 from axilla.cohort import PAPER_CRITERIA, Criterion
 from axilla.errors import InvalidValueError
-from axilla.evaluate import EvaluateSettings
+from axilla.evaluate import EvaluateSettings, RuleChoiceSettings
 from axilla.io.decisions import StudyDecisions
 from axilla.locate import LocateSettings
 from axilla.model import ModelSettings, PatientRule, PredictSettings
@@ -50,6 +50,7 @@ class StudySettings:
     model: ModelSettings = field(default_factory=ModelSettings)
     predict: PredictSettings = field(default_factory=PredictSettings)
     rule: PatientRule = field(default_factory=PatientRule)
+    rule_choice: RuleChoiceSettings = field(default_factory=RuleChoiceSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
 
     @classmethod
@@ -83,6 +84,7 @@ SETTINGS: Mapping[str, type[Any]] = {
     "model": ModelSettings,
     "predict": PredictSettings,
     "rule": PatientRule,
+    "rule_choice": RuleChoiceSettings,
     "evaluate": EvaluateSettings,
 }
 """Section of ``study.toml`` and the dataclass that holds its defaults."""

@@ -64,7 +64,7 @@ LEARN = Stage(
     False,
     reads=("study.db", "patients/*/nodes.csv", "patients/*/features.parquet"),
     writes=("model/", "results/"),
-    settings=("criteria", "selection", "model", "predict", "rule", "evaluate"),
+    settings=("criteria", "selection", "model", "predict", "rule", "rule_choice", "evaluate"),
 )
 REPORT = Stage(
     "report",

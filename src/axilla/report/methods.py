@@ -227,7 +227,8 @@ def _rule(settings: Settings) -> list[str]:
     name = str(rule.get("name"))
     return [
         f"An axilla was called metastatic when {words.get(name, f'the rule {name} said so')} (rule '{name}'), and not evaluable "
-        "when it had no evaluable node."
+        "when it had no evaluable node.",
+        f"The rule and its parameter were chosen on {rule['chosen_on']} alone." if rule.get("chosen_on") else "",
     ]
 
 

@@ -186,6 +186,8 @@ class StudyReport:
         Group 2 against group 1, by cohort (training first) and feature: :data:`DIFFERENCE_NEEDS` and others.
     class_summary : DataFrame or None
         How many features of each class differ, by cohort: :data:`CLASS_NEEDS` and others.
+    rules : mapping or None
+        The patient rules compared: :func:`axilla.evaluate.rules_document`.
     criteria : tuple of Criterion
         Eligibility criteria in force.
     n_indeterminate : int or None
@@ -211,6 +213,7 @@ class StudyReport:
     figures: Mapping[str, Drawing] = field(default_factory=dict)
     differences: pd.DataFrame | None = None
     class_summary: pd.DataFrame | None = None
+    rules: Mapping[str, Any] | None = None
     criteria: tuple[Criterion, ...] = PAPER_CRITERIA
     n_indeterminate: int | None = None
     model: Mapping[str, Any] | None = None

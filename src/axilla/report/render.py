@@ -16,7 +16,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from axilla._version import __version__
-from axilla.figures import CLASS_NAMES
 from axilla.figures.drawing import GROUP_COLORS, GROUP_NAMES, Drawing
 from axilla.node import SIDES, Node
 from axilla.report.card import model_card
@@ -38,9 +37,6 @@ COVERAGE_WORDS = {
 
 MANY_PATIENTS = 60
 """From this number on, the table of patients is folded on the screen; it prints all the same."""
-
-N_LARGEST = 10
-"""Features listed as those that differ most; all stand in ``results/group_differences.csv``."""
 
 THICK_SLICE_MM = 1.5
 """Above this slice spacing a report says what thick slices do; the paper's CTs had 1 mm."""
@@ -85,8 +81,7 @@ def render_study(report: StudyReport) -> str:
             node_level=results.get("node_level") or {},
             patient_level=results.get("patient_level") or {},
             cohorts=COHORTS,
-            groups=_groups(report),
-            classes=_classes(report.class_summary),
+            group_words=groups_in_words(report.differences),
             failed=[patient for patient in report.patients if patient.failure],
             is_folded=len(report.patients) > MANY_PATIENTS,
             methods=study_methods(report),
@@ -121,7 +116,7 @@ def _environment() -> Environment:
         value=plain,
         css_string=_css_string,
     )
-    environment.globals.update(group_names=GROUP_NAMES, group_colors=GROUP_COLORS, side_names=SIDE_NAMES, class_names=CLASS_NAMES)
+    environment.globals.update(group_names=GROUP_NAMES, group_colors=GROUP_COLORS, side_names=SIDE_NAMES)
     return environment
 
 
@@ -223,25 +218,4 @@ def _flat_settings(settings: Mapping[str, Any], stage: str = "") -> list[tuple[s
             rows += _flat_settings(value, f"{stage}.{name}" if stage else str(name))
         else:
             rows.append((stage, str(name), plain(value)))
-    return rows
-
-
-def _groups(report: StudyReport) -> dict[str, Any]:
-    """How the groups differ: per class, in words, and the features that differ most in the first (the training) cohort."""
-    frame = report.differences
-    if frame is None or frame.empty:
-        return {"words": [], "largest": []}
-    cohorts = {str(name): rows.set_index("feature") for name, rows in frame.groupby("cohort", sort=False)}
-    trained = next(iter(cohorts.values()))
-    order = trained["effect"].abs().dropna().sort_values(ascending=False, kind="stable").index[:N_LARGEST]
-    largest = [(str(name), [rows.loc[name].to_dict() for rows in cohorts.values()]) for name in order]
-    methods = sorted({str(method) for method in frame["method"] if method})
-    return {"words": groups_in_words(frame), "largest": largest, "cohorts": list(cohorts), "methods": methods}
-
-
-def _classes(frame: pd.DataFrame | None) -> dict[str, list[dict[str, Any]]]:
-    """The summary of each class of features, cohort by cohort."""
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for row in [] if frame is None else frame.to_dict("records"):
-        rows.setdefault(str(row["feature_class"]), []).append({str(key): value for key, value in row.items()})
     return rows

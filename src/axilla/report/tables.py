@@ -10,8 +10,9 @@ import pandas as pd
 
 from axilla.errors import InvalidValueError
 from axilla.evaluate import RATES, Counts
+from axilla.figures import CLASS_NAMES
 from axilla.report.nouns import StudyReport
-from axilla.report.words import DASH, number, p_value, percent, plain
+from axilla.report.words import DASH, is_missing, listed, number, p_short, p_value, percent, plain, short
 
 SHORT_NAMES = {
     "ccr": "CCR",
@@ -22,6 +23,9 @@ SHORT_NAMES = {
     "fpr": "FPR",
     "fnr": "FNR",
 }
+
+N_LARGEST = 10
+"""Features listed as those that differ most; all stand in ``results/group_differences.csv``."""
 
 ABBREVIATIONS = (
     "CCR, correct classification rate; PPV and NPV, positive and negative predictive value; FPR and FNR, false positive and "
@@ -113,6 +117,7 @@ def _tables(report: StudyReport) -> Iterator[Table]:
         yield Table("cohorts", "Patients and nodes per cohort", _as_text(report.cohorts))
     if report.baseline is not None and not report.baseline.empty:
         yield Table("table_1", "Table 1. Baseline characteristics of each cohort", _as_text(report.baseline))
+    yield from _group_tables(report, level)
     nodes = results.get("node_level") or {}
     if nodes.get("n"):
         yield from _node_tables(nodes, level)
@@ -122,6 +127,111 @@ def _tables(report: StudyReport) -> Iterator[Table]:
         yield from _patient_tables(name, found, level)
     if any(found.get("clinical") for found in shown.values()):
         yield _against_clinical(shown, level)
+    if report.rules:
+        yield from _rule_tables(report.rules, level)
+
+
+def _group_tables(report: StudyReport, level: str) -> Iterator[Table]:
+    """How much of each class differs, and which features most."""
+    if report.class_summary is not None and not report.class_summary.empty:
+        yield _classes(report.class_summary)
+    if report.differences is not None and report.differences["effect"].notna().any():
+        yield _largest(report.differences, level)
+
+
+def _largest(differences: pd.DataFrame, level: str) -> Table:
+    """The features that differ most in the first (the training) cohort, beside the other cohorts."""
+    cohorts = {str(name): rows.set_index("feature") for name, rows in differences.groupby("cohort", sort=False)}
+    trained = next(iter(cohorts.values()))
+    order = trained["effect"].abs().dropna().sort_values(ascending=False, kind="stable").index[:N_LARGEST]
+    columns = ["Feature", "Median, Group 1", "Median, Group 2"]
+    rows = []
+    for feature in order:
+        first = trained.loc[feature]
+        row = [f"{CLASS_NAMES[first['feature_class']]} {feature.rpartition('_')[2]}"]
+        row += [short(first["median_1"]), short(first["median_2"])]
+        for found in (frame.loc[feature] for frame in cohorts.values()):
+            effect = {"estimate": found["effect"], "low": found["low"], "high": found["high"]}
+            row += [DASH if is_missing(found["effect"]) else _interval(effect, number, 2), p_short(found["p_holm"])]
+        rows.append(row)
+    columns += [column for name in cohorts for column in (f"g, {name}", f"P, {name}")]
+    tests, methods = (sorted(set(differences[name]) - {""}) for name in ("test", "method"))
+    note = (
+        f"g, difference of the means in standard deviations (Hedges), with its {level} interval ({'; '.join(methods)}); P after "
+        f"Holm, by {listed(tests, 'or')}. The groups were made from these very features: the P values say how far apart the "
+        "groups are and prove nothing; they also take the nodes of one patient as independent. All features, with quartiles, are "
+        "in results/group_differences.csv."
+    )
+    return _table("group_features", "Features that differ most in the training cohort", columns, rows, note)
+
+
+def _classes(frame: pd.DataFrame) -> Table:
+    cohorts = {str(name): rows.set_index("feature_class") for name, rows in frame.groupby("cohort", sort=False)}
+    columns = ["Class", *(f"{what}, {name}" for name in cohorts for what in ("Differ", "Median |g|", "Largest (g)"))]
+    rows = []
+    for feature_class in dict.fromkeys(frame["feature_class"]):
+        row = [CLASS_NAMES[feature_class]]
+        for found in (part.loc[feature_class] for part in cohorts.values()):
+            ways = f"({found['higher_in_2']}\u00a0\u2191, {found['lower_in_2']}\u00a0\u2193)"
+            name = str(found["largest"]).rpartition("_")[2]
+            largest = f"{name} ({number(found['largest_effect'], 2)})" if name else DASH
+            row += [f"{found['differ']} of {found['features']} {ways}", number(found["median_size"], 2), largest]
+        rows.append(row)
+    note = (
+        "Differ: P < 0.05 after Holm's adjustment for all features of the cohort; in brackets how many are higher (\u2191) and "
+        "how many lower (\u2193) in Group 2."
+    )
+    return _table("group_classes", "How much of each class of features differs between the groups", columns, rows, note)
+
+
+def _rule_tables(rules: Mapping[str, Any], level: str) -> Iterator[Table]:
+    """What the choice of the patient rule was made from, and, apart from it, how each rule does on others."""
+    names = {row["rule"]: _rule_name(row) for row in rules["rules"]}
+    trained = [row for row in rules["rules"] if row["training"]]
+    rows = [[names[row["rule"]], *_training_cells(row["training"])] for row in trained]
+    columns = [
+        "Rule",
+        "Called metastatic",
+        f"Sensitivity, % ({level} interval)",
+        "Keeps the target",
+        "Criterion",
+        "Behind the best",
+    ]
+    note = (
+        f"Criterion: {rules['criterion']}; it and its distance to the best rule's with {level} intervals (bootstrap by patient)."
+    )
+    yield _table("rules_training", "Patient rules: what training patients say, and the choice rests on", columns, rows, note)
+    columns = ["Rule", "Cohort", "Patients", *(f"{word}, % ({level} interval)" for word in ("Sensitivity", "Specificity", "CCR"))]
+    rows = []
+    for row in rules["rules"]:
+        shown = {name: found for name, found in row["levels"].items() if found["n"]}
+        for place, (name, found) in enumerate(shown.items()):
+            rates = [_interval(found["rates"][rate], _hundredths, 1) for rate in ("sensitivity", "specificity", "ccr")]
+            area = number(found["auc_score"]["estimate"], 3)
+            rows.append(["" if place else names[row["rule"]], COHORTS[name].short, found["n"], *rates, area])
+    remarks = [f"{row['rule']}: {row['remark']}." for row in rules["rules"] if row["remark"]]
+    title = "Patient rules in patients of known status: not used for the choice"
+    if rows:
+        yield _table(
+            "rules_others", title, [*columns, "AUC of the score"], rows, " ".join(["CCR, correct classification rate.", *remarks])
+        )
+
+
+def _rule_name(row: Mapping[str, Any]) -> str:
+    marks = [word for word, is_so in (("chosen", row["is_chosen"]), ("in force", row["is_in_force"])) if is_so]
+    return f"{row['rule']} ({', '.join(marks)})" if marks else str(row["rule"])
+
+
+def _training_cells(found: Mapping[str, Any]) -> list[str]:
+    behind = found["behind"]
+    is_best = behind["low"] == 0 == behind["high"]
+    return [
+        f"{found['called']} of {found['n']}",
+        _interval(found["sensitivity"], _hundredths, 1),
+        plain(found["keeps_target"]),
+        _interval(found["criterion"], number, 2),
+        "best" if is_best else _interval(behind, number, 2),
+    ]
 
 
 def _node_tables(found: Mapping[str, Any], level: str) -> Iterator[Table]:

@@ -1,6 +1,14 @@
 """Statistics on plain numbers and arrays: proportions, comparisons of groups and pairs, ROC areas, bootstrap by patient."""
 
-from axilla.stats.bootstrap import IntArray, bootstrap_auc, bootstrap_hedges_g, bootstrap_ratio, patient_draws
+from axilla.stats.bootstrap import (
+    IntArray,
+    bootstrap_auc,
+    bootstrap_hedges_g,
+    bootstrap_ratio,
+    drawn_rank_correlations,
+    patient_draws,
+    percentile_interval,
+)
 from axilla.stats.groups import (
     SIGNIFICANCE,
     Test,
@@ -42,6 +50,7 @@ __all__ = [
     "compare_numbers",
     "delong",
     "delong_variance",
+    "drawn_rank_correlations",
     "fisher",
     "hanley_mcneil",
     "hedges_g",
@@ -54,6 +63,7 @@ __all__ = [
     "newcombe_paired",
     "normal_quantile",
     "patient_draws",
+    "percentile_interval",
     "shapiro_wilk",
     "wilson",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from axilla.errors import InvalidValueError
 from axilla.stats.proportions import LEVEL, Interval
@@ -158,6 +159,40 @@ def _drawn_moments(table: FloatArray, index: IntArray, draws: IntArray) -> tuple
     mean = total / np.maximum(n, 1)
     deviations: FloatArray = np.maximum(squares - n * mean**2, 0.0)
     return n, mean, deviations
+
+
+def drawn_rank_correlations(first: npt.ArrayLike, second: npt.ArrayLike, draws: IntArray) -> FloatArray:
+    """Spearman's rank correlation over patients in each resample.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (n_patients,)
+        One value a patient; infinite values are the lowest or highest rank.
+    draws : ndarray of int, shape (n_resamples, n_patients)
+        From :func:`patient_draws` with one stratum; a row of ones gives the correlation of the patients themselves.
+
+    Returns
+    -------
+    ndarray, shape (n_resamples,)
+        NaN where one of the two does not vary.
+    """
+    index = np.repeat(np.tile(np.arange(draws.shape[1]), len(draws)), draws.ravel()).reshape(len(draws), -1)
+    ranks = [rankdata(np.asarray(values, dtype=np.float64)[index], axis=1) for values in (first, second)]
+    one, two = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
+    with np.errstate(invalid="ignore"):
+        found: FloatArray = (one * two).sum(axis=1) / np.sqrt((one**2).sum(axis=1) * (two**2).sum(axis=1))
+    return found
+
+
+def percentile_interval(estimate: float, resampled: FloatArray, level: float = LEVEL) -> Interval:
+    """An estimate with the percentile interval of what the resamples gave; those that gave NaN are left out.
+
+    Raises
+    ------
+    InvalidValueError
+        If no resample gave a number.
+    """
+    return _percentile(estimate, resampled[np.isfinite(resampled)], len(resampled), level)
 
 
 def _ordered_pairs(truth: npt.NDArray[np.bool_], values: FloatArray, index: IntArray, n_patients: int) -> FloatArray:
