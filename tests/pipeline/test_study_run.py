@@ -296,3 +296,14 @@ def test_the_report_opens_in_a_browser_with_every_picture(finished, chromium) ->
     assert min(widths) > 20
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     page.close()
+
+
+def test_synthetic_and_real_patients_in_one_study_are_told(
+    finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = copied(finished, tmp_path)
+    real = study / "patients" / "P0001" / "features.parquet"
+    monkeypatch.setattr("axilla.pipeline.study.is_synthetic_table", lambda path: path != real)
+    assert run(["run", str(study), "--jobs", "1"]) == 0
+    assert "5 of the 6 patients are synthetic, the others real" in capsys.readouterr().out
+    assert "5 of the 6 patients are synthetic" in (study / "report" / "index.html").read_text(encoding="utf-8")

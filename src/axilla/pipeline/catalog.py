@@ -126,7 +126,7 @@ def _with_mask_lines(outcome: Outcome, masks: Mapping[str, MaskRow], rows: Seque
     """What was found in the folder of masks, and who has none; nothing where the study has no masks."""
     if not masks and not others:
         return outcome
-    without = [row.patient_id for row in rows if row.is_chosen and row.patient_id not in masks]
+    without = sorted(row.patient_id for row in rows if row.is_chosen and row.patient_id not in masks)
     lines = (
         f"{len(masks)} patients with a mask; the nodes of {len(without)} others are located by the detector",
         *(f"no mask: {patient_id}" for patient_id in without),

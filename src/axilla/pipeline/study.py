@@ -103,13 +103,21 @@ def _learn(folder: StudyFolder, cohort: Cohort, failed: Mapping[str, str], setti
     done = [patient for patient in cohort.patients if patient.patient_id not in failed]
     check_something_done(cohort, failed)
     paths = [folder.patient(patient.patient_id) / "features.parquet" for patient in done]
+    n_synthetic = sum(is_synthetic_table(path) for path in paths)
     measured = Measured(
         features=FeatureTable.concatenate([read_features(path) for path in paths]),
         nodes=pd.concat([_nodes_of(folder, patient, settings.selection) for patient in done], ignore_index=True),
-        is_synthetic=any(is_synthetic_table(path) for path in paths),
+        is_synthetic=n_synthetic > 0,
         feature_settings=feature_settings(settings.case.radiomics),
+        warnings=_mixture_warnings(n_synthetic, len(paths)),
     )
     return learn(folder.decisions().title, cohort, failed, measured, settings)
+
+
+def _mixture_warnings(n_synthetic: int, n_patients: int) -> tuple[str, ...]:
+    if n_synthetic in (0, n_patients):
+        return ()
+    return (f"{n_synthetic} of the {n_patients} patients are synthetic, the others real: one model is made of both.",)
 
 
 def _nodes_of(folder: StudyFolder, patient: Patient, selection: SelectionSettings) -> pd.DataFrame:
