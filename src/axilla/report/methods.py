@@ -111,7 +111,7 @@ def _cohorts(report: StudyReport) -> Iterator[str]:
 
 def _nodes(report: StudyReport) -> Iterator[str]:
     if report.tools:
-        yield f"The nodes' features were taken from tables, measured by {listed(report.tools)}; no CT was seen by axilla."
+        yield f"The nodes' features were given as tables, measured by {listed(report.tools)}; no CT was seen by axilla."
         yield "Only nodes of the operated side counted; nodes without features are told as not evaluable at every step."
         return
     yield f"{_origin(report.settings.get('detector') or {}, False)} described and shown as surfaces linked to their slices."
