@@ -211,10 +211,10 @@ def test_the_methods_say_model_seed_level_criteria_counts_and_versions(paper, mo
         "best of 61 starts, seed 99",
         "The study's seed was 31.",
         "90 % intervals by Wilson",
-        "CT too old (asked for: 0 to 45)",
+        "CT too old (asked for: ct_days 0 to 45); no invasive breast cancer on pathology; no axillary",
         "Of 22 patients offered, 20 were analyzed (1 excluded, 1 not finished).",
         "(n = 20)",
-        "axilla 9.8 with numpy 7.6",
+        "axilla 9.8 (numpy 7.6)",
         f"{len(FEATURE_NAMES)} radiomic features",
     ):
         assert words in text
