@@ -40,6 +40,18 @@ def save(path: Path, rows: list[list[Any]], change: Callable[[Worksheet], object
     return path
 
 
+def parts_of(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def write_parts(path: Path, parts: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return path
+
+
 def refusal(path: Path) -> str:
     with pytest.raises(InputRefusedError) as caught:
         read_clinical_sheet(path)
@@ -85,14 +97,10 @@ def test_a_cell_is_what_a_person_sees(tmp_path: Path, value: Any, number_format:
 
 def test_a_formula_with_a_result_is_its_result(tmp_path: Path) -> None:
     path = save(tmp_path / "c.xlsx", [["a", "b"], ["=1+1", "=1/0"]])
-    parts = {}
-    with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts = parts_of(path)
     sheet = parts["xl/worksheets/sheet1.xml"].replace(b"<f>1+1</f><v />", b"<f>1+1</f><v>2</v>")
     sheet = sheet.replace(b'<c r="B2"><f>1/0</f><v />', b'<c r="B2" t="e"><f>1/0</f><v>#DIV/0!</v>')
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in parts.items():
-            archive.writestr(name, sheet if name.endswith("sheet1.xml") else data)
+    write_parts(path, {**parts, "xl/worksheets/sheet1.xml": sheet})
     assert read_numbered_sheet(path) == [(2, {"a": "2", "b": "#DIV/0!"})]
 
 
@@ -202,27 +210,47 @@ def test_a_workbook_made_to_exhaust_the_memory_is_refused(tmp_path: Path, monkey
     path = save(tmp_path / "c.xlsx", [HEADER, row()])
     far = save(tmp_path / "far.xlsx", [HEADER, row()], lambda sheet: sheet.cell(1_048_576, 30, "").__setattr__("value", " "))
     assert "formatted down to row 1048576" in refusal(far)
-    with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
+    part = "xl/worksheets/sheet1.xml"
+    parts = parts_of(path)
     laughs = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>'
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in parts.items():
-            archive.writestr(name, laughs + data if name.endswith("sheet1.xml") else data)
+    write_parts(path, {**parts, part: laughs + parts[part]})
     assert "damaged workbook" in refusal(path)
     monkeypatch.setattr(workbooks, "MOST_UNPACKED_BYTES", 1000)
     assert "more than the bound" in refusal(path)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_any_damage_is_read_or_refused(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """To the archive as a whole, or to one of its parts."""
     folder = tmp_path_factory.mktemp("damaged")
-    whole = bytearray(save(folder / "c.xlsx", [HEADER, row()]).read_bytes())
+    parts = parts_of(save(folder / "c.xlsx", [HEADER, row()]))
+    whole = {"": (folder / "c.xlsx").read_bytes()} | parts
+    name = data.draw(st.sampled_from(sorted(whole)))
+    content = bytearray(whole[name])
     for _ in range(data.draw(st.integers(1, 4))):
-        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-    (folder / "d.xlsx").write_bytes(whole)
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place : place + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=2))
+    if name:
+        write_parts(folder / "d.xlsx", {**parts, name: bytes(content)})
+    else:
+        (folder / "d.xlsx").write_bytes(content)
     with contextlib.suppress(InputRefusedError):
         read_clinical_sheet(folder / "d.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        ("[Content_Types].xml", b"sheet.main+xml", b"other+xml"),
+        ("xl/workbook.xml", b"<workbook", b"<?xml version='1.0' encoding='UTX-8'?><workbook"),
+        ("xl/worksheets/sheet1.xml", b"</sheetData>", b""),
+    ],
+)
+def test_a_damaged_part_is_refused(tmp_path: Path, part: str, old: bytes, new: bytes) -> None:
+    parts = parts_of(save(tmp_path / "c.xlsx", [HEADER, row()]))
+    assert old in parts[part]
+    assert "damaged workbook" in refusal(write_parts(tmp_path / "d.xlsx", {**parts, part: parts[part].replace(old, new)}))
 
 
 @settings(max_examples=60, deadline=None)

@@ -41,7 +41,7 @@ _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers")
 _DAMAGED = (
-    zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, IndexError, AttributeError, SyntaxError, EOFError,
+    zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, AttributeError, SyntaxError, EOFError, OSError,
     NotImplementedError, OverflowError,
 )  # fmt: skip
 """What openpyxl raises on a file that is not what it says; the XML parser's errors are among them."""
