@@ -323,6 +323,8 @@ def test_patient_level_shows_model_and_clinic_and_what_cannot_be_evaluated():
         assert printed in words
     rows = drawing.numbers.set_index(["cohort", "panel", "item"])["value"]
     assert rows[("cN0", "clinical", "ccr")] == pytest.approx(90 / 128)
+    assert "(leak-free)" in words
+    assert "cN+ with training patients (as the paper)" in patient_level({"cN+": patient_results()["cN0"]}).alt
     with pytest.raises(InvalidValueError, match="at least one cohort"):
         patient_level({})
 

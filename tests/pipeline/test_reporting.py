@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pandas as pd
+from benchmarks._simulated_study import SMALL, simulate_study
 
 from axilla.cohort import Patient
 from axilla.io.study import StudyFolder
+from axilla.pipeline.feature_study import study_from_features
 from axilla.pipeline.reporting import MOST_PICTURED, _pictured, _write_tables
+from axilla.pipeline.study import run_study
 from axilla.report import Table
 
 
@@ -34,3 +38,20 @@ def test_tables_no_more_printed_go(tmp_path) -> None:
     _write_tables(folder, {"table_1": table, "table_2": Table("table_2", "Table 2", table.frame)}, is_synthetic=True)
     _write_tables(folder, {"table_1": table}, is_synthetic=True)
     assert sorted(path.name for path in folder.tables.iterdir()) == ["table_1.csv", "table_1.csv.json"]
+
+
+def test_what_study_toml_says_reaches_results_and_report(tmp_path) -> None:
+    features, sheet = simulate_study(SMALL, 5, effect=1.0).write(tmp_path)
+    study = tmp_path / "study"
+    study_from_features([features], sheet, study)
+    with (study / "study.toml").open("a", encoding="utf-8") as toml:
+        toml.write("[settings.evaluate]\nn_resamples = 321\nseed = 77\nlevel = 0.9\n[criteria.bilateral]\nuse = false\n")
+    run_study(study)
+    results = json.loads((study / "results" / "results.json").read_text(encoding="utf-8"))
+    html = (study / "report" / "index.html").read_text(encoding="utf-8")
+    assert results["level"] == 0.9
+    assert "321 resamples" in results["node_level"]["auc_score"]["intervals"]["bootstrap"]["method"]
+    for words in ("(321 resamples, seed 77, percentiles)", "90 % intervals by Wilson", "left out: bilateral breast cancer"):
+        assert words in html
+    rates = pd.read_csv(study / "results" / "tables" / "table_2_rates.csv")
+    assert rates.iloc[1, 0] == "90 % interval (Wilson)"

@@ -211,10 +211,10 @@ def test_the_methods_say_model_seed_level_criteria_counts_and_versions(paper, mo
         "best of 61 starts, seed 99",
         "The study's seed was 31.",
         "90 % intervals by Wilson",
-        "CT too old (asked for: 0 to 45)",
+        "CT too old (asked for: ct_days 0 to 45); no invasive breast cancer on pathology; no axillary",
         "Of 22 patients offered, 20 were analyzed (1 excluded, 1 not finished).",
         "(n = 20)",
-        "axilla 9.8 with numpy 7.6",
+        "axilla 9.8 (numpy 7.6)",
         f"{len(FEATURE_NAMES)} radiomic features",
     ):
         assert words in text
@@ -311,6 +311,18 @@ def test_the_checklist_is_whole_and_every_item_is_answered():
     with pytest.raises(InvalidValueError, match="nobody answers"):
         Item("1", "Title", "x")
     assert set(SECTIONS) >= {anchor for item in STARD_2015 for anchor in item.anchors}
+
+
+def test_whose_nodes_were_drawn_by_hand_is_said(paper):
+    """All, some, none; a mixture is a warning."""
+    n = sum(not entry.failure for entry in paper.patients)
+    assert "located and segmented on the CT by axilla" in text_of(paper)
+    all_drawn, some = replace(paper, n_drawn=n), replace(paper, n_drawn=1)
+    assert "The nodes are those of a mask given by the user; they were described" in text_of(all_drawn)
+    assert f"In 1 patient of {n} the nodes are those of a mask" in text_of(some)
+    assert [bool(warnings) for warnings in (
+        [words for words in study_warnings(report) if "drawn by hand" in words] for report in (paper, all_drawn, some)
+    )] == [False, False, True]  # fmt: skip
 
 
 def test_where_not_everyone_is_pictured_the_page_says_so(paper, drawing):

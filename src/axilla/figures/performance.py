@@ -41,6 +41,12 @@ RATE_LABELS = {
 _ROOM_FOR_TWO_LINES = 0.12
 """Share of the tallest bar that a part needs to hold two lines."""
 
+COHORT_TITLES = {
+    "cN+": "cN+ with training patients (as the paper)",
+    "cN+ without training patients": "cN+ without training patients (leak-free)",
+}
+"""What a reader has to see of a cohort; others go by their name."""
+
 
 def node_level(results: Mapping[str, Any], nodes: pd.DataFrame) -> Drawing:
     """Counts per group, ROC of the score with the two-group label as a point, and the rates with their intervals.
@@ -106,8 +112,12 @@ def patient_level(results: Mapping[str, Mapping[str, Any]]) -> Drawing:
         for column, (cohort, level) in enumerate(results.items()):
             rows += [{"cohort": cohort, **row} for row in _patient_rows(level)]
             _patient_panels(grid[0][column], grid[1][column], level)
-            grid[0][column].set_title(f"{_wrapped(cohort)}\n{level.get('n', 0)} patients")
-        alt = "Patient level: " + "; ".join(_patient_words(cohort, level) for cohort, level in results.items()) + "."
+            grid[0][column].set_title(f"{_wrapped(COHORT_TITLES.get(cohort, cohort))}\n{level.get('n', 0)} patients")
+        alt = (
+            "Patient level: "
+            + "; ".join(_patient_words(COHORT_TITLES.get(cohort, cohort), level) for cohort, level in results.items())
+            + "."
+        )
         columns = ["cohort", "panel", "item", "value", "low", "high"]
         return finish(figure, "patient_level", alt, pd.DataFrame(rows, columns=columns))
 

@@ -45,6 +45,8 @@ class Measured:
     tools: tuple[str, ...] = ()
     """What measured the nodes, where the features came as tables; empty where axilla did on the study's own CTs."""
     warnings: tuple[str, ...] = field(default=())
+    drawn: frozenset[str] = frozenset()
+    """Patients whose nodes are those of a mask that the user brought."""
 
 
 def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measured, settings: StudySettings) -> StudyResults:
@@ -107,6 +109,7 @@ def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measu
         is_synthetic=measured.is_synthetic,
         tools=measured.tools,
         warnings=measured.warnings,
+        drawn=measured.drawn,
     )
 
 

@@ -45,6 +45,9 @@ class Stage:
 OUTSIDE = ("CT", "mask")
 """What a patient's stages read from outside the study folder."""
 
+NO_MASK = "none"
+"""In the journal, in place of the digest of a mask, where the nodes were located."""
+
 LOCATE = Stage(
     "locate",
     True,

@@ -6,6 +6,7 @@ the code that did the work.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from axilla._version import __version__
+from axilla.cohort import PAPER_CRITERIA, Criterion
 from axilla.detectors import BUILT_IN
 from axilla.radiomics import FEATURE_NAMES
 from axilla.report.nouns import PredictionReport, StudyReport
@@ -83,13 +85,19 @@ def _screening(report: StudyReport) -> Iterator[str]:
             f"{failed} not finished)."
         )
     if report.criteria:
-        reasons = [f"{criterion.reason} (asked for: {criterion.asks()})" for criterion in report.criteria]
-        yield f"Patients were excluded, in this order, for: {'; '.join(reasons)}."
+        reasons = "; ".join(map(_excluding, report.criteria))
+        yield f"Excluded were patients with any of these, or where it was not known, the first being counted: {reasons}."
     yield "Patients without a known operated side, clinical assessment or axillary pathology were excluded as well."
 
 
+def _excluding(criterion: Criterion) -> str:
+    """The reason; where it is not the paper's, also what the sheet must say."""
+    reason = criterion.reason
+    return reason if criterion in PAPER_CRITERIA else f"{reason} (asked for: {criterion.column} {criterion.asks()})"
+
+
 def _cohorts(report: StudyReport) -> Iterator[str]:
-    size = {name: sum(entry.cohort == name for entry in report.patients) for name in ("training", "validation", "cN0")}
+    size = Counter(entry.cohort for entry in report.patients if not entry.failure)
     yield (
         f"Clinically node-positive patients (cN+) in whom some, but not all, examined nodes were metastatic formed the training "
         f"cohort (n = {size['training']}), those in whom none or all were the validation cohort (n = {size['validation']}); "
@@ -106,7 +114,15 @@ def _nodes(report: StudyReport) -> Iterator[str]:
         yield f"The nodes' features were given as tables, measured by {listed(report.tools)}; no CT was seen by axilla."
         yield "Only nodes of the operated side counted; nodes without features are told as not evaluable at every step."
         return
-    yield f"{_origin(report.settings.get('detector') or {}, False)} described and shown as surfaces linked to their slices."
+    n_finished = sum(not entry.failure for entry in report.patients)
+    is_drawn = 0 < n_finished <= report.n_drawn
+    origin = _origin(report.settings.get("detector") or {}, is_drawn)
+    yield f"{origin} described and shown as surfaces linked to their slices."
+    if report.n_drawn and not is_drawn:
+        yield (
+            f"In {counted(report.n_drawn, 'patient')} of {n_finished} the nodes are those of a mask given by the user instead, "
+            "whose detection score is 1."
+        )
     threshold = (report.settings.get("selection") or {}).get("detection_threshold")
     above = f" with a detection score of at least {plain(threshold)}" if threshold is not None else ""
     yield (
@@ -171,37 +187,38 @@ def _model(model: Mapping[str, Any] | None, settings: Settings) -> list[str]:
     kind = "synthetic " if provenance.get("is_synthetic") else ""
     sentences = [
         f"The model was trained without labels on {provenance.get('n_nodes')} {kind}nodes of {provenance.get('n_patients')} "
-        f"patients: z-scores, removal of features with |Pearson r| > {trained.get('correlation_threshold')} "
-        f"({len(features)} kept of {len(features) + len(model.get('dropped') or {})}{_keeping(trained)}), and K-means with two "
-        f"clusters (k-means++, best of {trained.get('n_init')} starts, seed {trained.get('seed')})."
+        "patients.",
+        "Features were standardized by the mean and standard deviation of these nodes; of two features with |Pearson r| > "
+        f"{trained.get('correlation_threshold')} only {_KEPT.get(str(trained.get('keep')), 'one')} was kept, which left "
+        f"{len(features)} of {len(features) + len(model.get('dropped') or {})}.",
+        f"K-means with two clusters (k-means++, best of {trained.get('n_init')} starts, seed {trained.get('seed')}) made the "
+        "groups.",
     ]
     if votes:
         agreeing = sum(vote.get("agrees") is True for vote in votes)
-        asked = f", {trained['min_votes']} were asked for" if "min_votes" in trained else ""
+        asked = f" (at least {trained['min_votes']} were asked for)" if "min_votes" in trained else ""
         sentences.append(
-            f"The cluster taken as Group 2 (presumed metastatic) was decided by a vote of {len(votes)} features on the clusters' "
-            f"mean z-scores; {agreeing} agreed{asked}."
+            f"Which cluster was Group 2 (presumed metastatic) was decided by a vote of {len(votes)} features on the clusters' "
+            f"mean z-scores: {agreeing} agreed{asked}."
         )
     sentences.append(
-        "A new node goes to the nearest center; its score is the distance to the center of Group 1 minus that to the center of "
-        "Group 2, so that a higher score is more suspicious."
+        "Every other node went to the nearest center; a node's score was its distance to the center of Group 1 minus that to the "
+        "center of Group 2, so that higher was more suspicious."
     )
     margin = (settings.get("predict") or {}).get("indeterminate_margin")
     if margin is not None:
         sentences.append(
-            f"A node whose score is below {plain(margin)} of the distance between the centers is called indeterminate; it keeps "
-            "its group."
+            f"Nodes whose score was closer to zero than {plain(margin)} of the distance between the centers were called "
+            "indeterminate and kept their group."
         )
     return sentences
 
 
-def _keeping(trained: Mapping[str, Any]) -> str:
-    words = {
-        "first": "of a pair the one that comes first in the order of features",
-        "last": "of a pair the one that comes last in the order of features",
-        "least_correlated": "of a pair the one less correlated with all others",
-    }
-    return f", {words[trained['keep']]}" if trained.get("keep") in words else ""
+_KEPT = {
+    "first": "the one that comes first in the order of features",
+    "last": "the one that comes last in the order of features",
+    "least_correlated": "the one less correlated with all others",
+}
 
 
 def _rule(settings: Settings) -> list[str]:
@@ -270,5 +287,4 @@ def _comparison_of_groups(differences: pd.DataFrame | None) -> Iterator[str]:
 
 def _software(versions: Mapping[str, str]) -> str:
     others = [f"{name} {version}" for name, version in versions.items() if name != "axilla"]
-    with_others = f" with {listed(others)}" if others else ""
-    return f"The analysis was made with axilla {versions.get('axilla', __version__)}{with_others}."
+    return f"The analysis was made with axilla {versions.get('axilla', __version__)}{f' ({listed(others)})' if others else ''}."

@@ -201,20 +201,25 @@ def _rule_tables(rules: Mapping[str, Any], level: str) -> Iterator[Table]:
         f"Criterion: {rules['criterion']}; it and its distance to the best rule's with {level} intervals (bootstrap by patient)."
     )
     yield _table("rules_training", "Patient rules: what training patients say, and the choice rests on", columns, rows, note)
-    columns = ["Rule", "Cohort", "Patients", *(f"{word}, % ({level} interval)" for word in ("Sensitivity", "Specificity", "CCR"))]
+    yield from _rules_on_others(rules, names, level)
+
+
+def _rules_on_others(rules: Mapping[str, Any], names: Mapping[str, str], level: str) -> Iterator[Table]:
+    """Cohort by cohort, so that rules stand below one another on the same patients."""
     rows = []
-    for row in rules["rules"]:
-        shown = {name: found for name, found in row["levels"].items() if found["n"]}
-        for place, (name, found) in enumerate(shown.items()):
+    for cohort in rules["cohorts"]:
+        shown = [(row["rule"], row["levels"][cohort]) for row in rules["rules"] if row["levels"][cohort]["n"]]
+        for place, (rule, found) in enumerate(shown):
             rates = [_interval(found["rates"][rate], _hundredths, 1) for rate in ("sensitivity", "specificity", "ccr")]
-            area = number(found["auc_score"]["estimate"], 3)
-            rows.append(["" if place else names[row["rule"]], COHORTS[name].short, found["n"], *rates, area])
+            head = "" if place else f"{COHORTS[cohort].short}: {found['n']}"
+            rows.append([head, names[rule], *rates, number(found["auc_score"]["estimate"], 3)])
+    if not rows:
+        return
+    columns = ["Patients", "Rule", *(f"{word}, % ({level} interval)" for word in ("Sensitivity", "Specificity", "CCR"))]
     remarks = [f"{row['rule']}: {row['remark']}." for row in rules["rules"] if row["remark"]]
+    note = " ".join(["CCR, correct classification rate; intervals by Wilson.", *remarks])
     title = "Patient rules in patients of known status: not used for the choice"
-    if rows:
-        yield _table(
-            "rules_others", title, [*columns, "AUC of the score"], rows, " ".join(["CCR, correct classification rate.", *remarks])
-        )
+    yield _table("rules_others", title, [*columns, "AUC of the score"], rows, note)
 
 
 def _rule_name(row: Mapping[str, Any]) -> str:
