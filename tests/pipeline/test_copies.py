@@ -103,10 +103,13 @@ def test_what_is_there_is_not_copied_again(inserted: Path, capsys: pytest.Captur
     assert '"copied": 33' in capsys.readouterr().out
     there = files(inserted.parent / "study" / "dicom")
     times = {path: path.stat().st_mtime_ns for path in there}
+    leftover = there[0].with_name(f".{'0' * 32}.{there[0].name}")  # of a killed import
+    leftover.write_bytes(b"half")
     there[3].write_bytes(there[3].read_bytes()[:-1])
     there[4].write_bytes(there[4].read_bytes()[:-1] + b"?")
     assert importing(inserted) == 0
     assert '"copied": 2' in capsys.readouterr().out
+    assert not leftover.exists()
     assert [path for path in there if path.stat().st_mtime_ns == times[path]] == [*there[:3], *there[5:]]
 
 

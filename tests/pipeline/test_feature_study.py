@@ -146,6 +146,21 @@ def test_making_it_again_and_running_it_again_change_no_byte(made: Made, tmp_pat
     assert contents(study) == before
 
 
+def test_what_is_up_to_date_is_not_written_again_and_what_is_not_is(made: Made, tmp_path: Path) -> None:
+    study = Path(shutil.copytree(made.study, tmp_path / "study"))
+    before, report, decided = contents(study), study / "report" / "index.html", study / "study.toml"
+    written = report.stat().st_mtime_ns
+    assert run(["run", str(study)]) == 0
+    assert report.stat().st_mtime_ns == written
+    (study / "figures" / "flow.svg").write_text("something else")
+    (study / "results" / "patients.csv").unlink()
+    assert run(["run", str(study)]) == 0
+    assert contents(study) == before
+    decided.write_text(decided.read_text().replace("title = ", 'title = "A new name" # '))
+    assert run(["run", str(study)]) == 0
+    assert "A new name" in report.read_text(encoding="utf-8")
+
+
 def test_what_study_toml_decides_holds(made: Made, tmp_path: Path) -> None:
     study = Path(shutil.copytree(made.study, tmp_path / "study"))
     decided = study / "study.toml"

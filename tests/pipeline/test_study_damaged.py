@@ -83,6 +83,7 @@ def test_the_others_are_done_and_every_patient_and_node_is_accounted_for(
     for patient in (TRUNCATED, SIDELESS, BILATERAL, TINY):
         assert name[patient] in html
         assert patient not in html
+    assert "The nodes of 1 patient were drawn by hand" in html
     check_flow(damaged)
 
 

@@ -313,6 +313,18 @@ def test_the_checklist_is_whole_and_every_item_is_answered():
     assert set(SECTIONS) >= {anchor for item in STARD_2015 for anchor in item.anchors}
 
 
+def test_whose_nodes_were_drawn_by_hand_is_said(paper):
+    """All, some, none; a mixture is a warning."""
+    n = sum(not entry.failure for entry in paper.patients)
+    assert "located and segmented on the CT by axilla" in text_of(paper)
+    all_drawn, some = replace(paper, n_drawn=n), replace(paper, n_drawn=1)
+    assert "The nodes are those of a mask given by the user; they were described" in text_of(all_drawn)
+    assert f"In 1 patient of {n} the nodes are those of a mask" in text_of(some)
+    assert [bool(warnings) for warnings in (
+        [words for words in study_warnings(report) if "drawn by hand" in words] for report in (paper, all_drawn, some)
+    )] == [False, False, True]  # fmt: skip
+
+
 def test_where_not_everyone_is_pictured_the_page_says_so(paper, drawing):
     pictured = replace(paper, patients=(replace(paper.patients[0], pictures=(drawing,)), *paper.patients[1:]))
     assert "Pictures stand here of 1 patients" in render_study(pictured)

@@ -14,7 +14,7 @@ from axilla.pipeline._progress import Progress
 from axilla.pipeline._workers import Watch, Workers, run_tasks
 from axilla.pipeline.case import CaseTask, run_case
 from axilla.pipeline.settings import CaseSettings
-from axilla.pipeline.stages import OUTSIDE, PATIENT_STAGES, Stage, why_again
+from axilla.pipeline.stages import NO_MASK, OUTSIDE, PATIENT_STAGES, Stage, why_again
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _outside(series: SeriesRow, mask: MaskRow | None) -> tuple[dict[str, str], s
     found, gone = {"series": series.series_uid}, ""
     for name, row in zip(OUTSIDE, (series, mask), strict=True):
         try:
-            found[name] = row.fingerprint() if row else "none"
+            found[name] = row.fingerprint() if row else NO_MASK
         except InputRefusedError as error:
             gone = str(error)
     return found, gone

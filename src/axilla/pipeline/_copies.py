@@ -16,6 +16,7 @@ from axilla.io.copies import check_space, copy_file
 from axilla.io.database import MaskRow, SeriesRow
 from axilla.io.dicom import Series
 from axilla.io.disks import REMOVABLE, kind_of_disk, mount_of, mounts
+from axilla.io.files import remove_leftovers
 from axilla.io.images import SUFFIXES
 from axilla.io.study import StudyFolder
 from axilla.pipeline._progress import Progress
@@ -73,6 +74,7 @@ def bring(
         check_space(folder.root, copies)
         folder.dicom.mkdir(mode=0o700, exist_ok=True)  # what is in the files tells who the patients are
         folder.masks.mkdir(mode=0o700, exist_ok=True)
+        remove_leftovers(folder.dicom)
     n_copied = 0
     for place, (source, target) in enumerate(copies.items()):
         progress("copy files", place, len(copies))

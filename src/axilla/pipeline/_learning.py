@@ -13,7 +13,7 @@ from axilla._version import __version__
 from axilla.cohort import Cohort
 from axilla.errors import InputRefusedError
 from axilla.evaluate import axillae_of, choose_rule, compare_rules, evaluate, node_status_of, patient_status_of, rule_table
-from axilla.io.database import JournalRow
+from axilla.io.database import JournalRow, StudyDatabase
 from axilla.io.models import write_model
 from axilla.io.study import StudyFolder
 from axilla.io.tables import write_table
@@ -21,10 +21,11 @@ from axilla.model import CHOSEN, apply_patient_rule, predict, train
 from axilla.pipeline._differences import class_summary
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress
+from axilla.pipeline._versions import REPORTED_PACKAGES, versions
 from axilla.pipeline.learn import summary_lines, write_evaluation
 from axilla.pipeline.reporting import StudyResults, write_study_report
 from axilla.pipeline.settings import StudySettings, plain_settings
-from axilla.pipeline.stages import LEARN, REPORT, digest_of_plain, outputs_of
+from axilla.pipeline.stages import LEARN, REPORT, digest_of, digest_of_plain, is_current, outputs_of
 from axilla.table import FeatureTable
 
 OTHER_SIDE = "not of the operated side"
@@ -44,6 +45,8 @@ class Measured:
     tools: tuple[str, ...] = ()
     """What measured the nodes, where the features came as tables; empty where axilla did on the study's own CTs."""
     warnings: tuple[str, ...] = field(default=())
+    drawn: frozenset[str] = frozenset()
+    """Patients whose nodes are those of a mask that the user brought."""
 
 
 def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measured, settings: StudySettings) -> StudyResults:
@@ -106,6 +109,7 @@ def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measu
         is_synthetic=measured.is_synthetic,
         tools=measured.tools,
         warnings=measured.warnings,
+        drawn=measured.drawn,
     )
 
 
@@ -131,27 +135,37 @@ def _noted(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_study(folder: StudyFolder, results: StudyResults, progress: Progress, notes: Sequence[str] = ()) -> Outcome:
-    """Model, results, figures and report of a study, and what to say of them (`notes`: of the run)."""
-    progress(REPORT.name, 0, 1)
-    _write_results(folder, results)
-    write_study_report(folder, results)
-    _journal(folder, results)
-    progress(REPORT.name, 1, 1)
+    """Model, results, figures and report of a study where they are not up to date; what to say of them (`notes`: of the run)."""
+    stages = (LEARN, REPORT)
+    with folder.database() as database:
+        rows = {row.stage: row for row in database.journal() if not row.patient_id}
+        inputs = _inputs(folder, results, database)
+        is_done = all(is_current(rows.get(stage.name), inputs, folder.root) for stage in stages)
+        progress(REPORT.name, int(is_done), 1)
+        if not is_done:
+            _write_results(folder, results)
+            write_study_report(folder, results)
+            done = [JournalRow(stage.name, "", "done", "", inputs, outputs_of(stage, folder.root)) for stage in stages]
+            database.record("", done)
+            progress(REPORT.name, 1, 1)
     return _outcome(folder, results, notes)
 
 
-def _journal(folder: StudyFolder, results: StudyResults) -> None:
-    """What the study's own stages were made of, and what they wrote."""
-    with folder.database() as database:
-        made = [{row.patient_id: dict(row.outputs)} for row in database.journal() if row.patient_id]
-        inputs = {
-            "axilla": __version__,
-            "settings": digest_of_plain(plain_settings(results.settings)),
-            "patients": digest_of_plain([{**vars(patient), "facts": dict(patient.facts)} for patient in database.patients()]),
-            "files": digest_of_plain(made),
-        }
-        rows = [JournalRow(stage.name, "", "done", "", inputs, outputs_of(stage, folder.root)) for stage in (LEARN, REPORT)]
-        database.record("", rows)
+def _inputs(folder: StudyFolder, results: StudyResults, database: StudyDatabase) -> dict[str, str]:
+    """Digests of all that the study's own stages are made of."""
+    tables = [path for path in (folder.features_path, folder.nodes_path) if path.is_file()]
+    files = {row.patient_id: dict(row.outputs) for row in database.journal() if row.patient_id}
+    files["tables"] = {path.name: digest_of(path) for path in tables}
+    patients = [{**vars(patient), "facts": dict(patient.facts)} for patient in database.patients()]
+    told = [results.title, dict(results.failed), list(results.warnings), list(results.tools)]
+    return {
+        "axilla": __version__,
+        "libraries": digest_of_plain(versions((*REPORTED_PACKAGES, "matplotlib"))),
+        "settings": digest_of_plain(plain_settings(results.settings)),
+        "patients": digest_of_plain(patients),
+        "files": digest_of_plain(files),
+        "told": digest_of_plain(told),
+    }
 
 
 def _write_results(folder: StudyFolder, results: StudyResults) -> None:

@@ -72,6 +72,8 @@ class StudyResults:
     tools: tuple[str, ...] = ()
     """What measured the nodes, where the study was made from feature tables; there are then no pictures."""
     warnings: tuple[str, ...] = ()
+    drawn: frozenset[str] = frozenset()
+    """Patients whose nodes are those of a mask that the user brought."""
 
     @cached_property
     def differences(self) -> pd.DataFrame:
@@ -137,6 +139,7 @@ def _study_report(
         is_synthetic=results.is_synthetic,
         warnings=(*results.warnings, *results.model.warnings),
         tools=results.tools,
+        n_drawn=sum(patient.patient_id in results.drawn for patient in results.finished),
         criteria=results.settings.criteria,
     )
 

@@ -1,8 +1,8 @@
 """The stages of a study as a table, and how it is told whether what a stage wrote is up to date.
 
 A patient's stage is up to date if it was made of the same inputs (digests of the CT, of files earlier stages wrote, of the
-settings, and the version of axilla) and every file it wrote is still there, byte for byte. The study's own stages take seconds
-and are done anew at every run, so that they cannot be out of date.
+settings, and the version of axilla) and every file it wrote is still there, byte for byte. The study's own stages are computed at
+every run, which takes a second, and written where any of their inputs or files changed.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ class Stage:
 
 OUTSIDE = ("CT", "mask")
 """What a patient's stages read from outside the study folder."""
+
+NO_MASK = "none"
+"""In the journal, in place of the digest of a mask, where the nodes were located."""
 
 LOCATE = Stage(
     "locate",

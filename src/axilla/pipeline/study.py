@@ -24,7 +24,7 @@ from axilla.pipeline.case import feature_settings
 from axilla.pipeline.feature_study import learn_from_tables
 from axilla.pipeline.reporting import StudyResults, write_study_report
 from axilla.pipeline.settings import SelectionSettings, StudySettings
-from axilla.pipeline.stages import LEARN
+from axilla.pipeline.stages import LEARN, LOCATE, NO_MASK
 from axilla.table import FeatureTable
 
 
@@ -110,8 +110,16 @@ def _learn(folder: StudyFolder, cohort: Cohort, failed: Mapping[str, str], setti
         is_synthetic=n_synthetic > 0,
         feature_settings=feature_settings(settings.case.radiomics),
         warnings=_mixture_warnings(n_synthetic, len(paths)),
+        drawn=_drawn(folder),
     )
     return learn(folder.decisions().title, cohort, failed, measured, settings)
+
+
+def _drawn(folder: StudyFolder) -> frozenset[str]:
+    """Patients whose nodes were made of a mask, as the journal has it: one given later has no part in them yet."""
+    with folder.database() as database:
+        located = [row for row in database.journal() if row.stage == LOCATE.name]
+    return frozenset(row.patient_id for row in located if row.inputs.get("mask", NO_MASK) != NO_MASK)
 
 
 def _mixture_warnings(n_synthetic: int, n_patients: int) -> tuple[str, ...]:

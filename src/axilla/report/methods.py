@@ -114,7 +114,15 @@ def _nodes(report: StudyReport) -> Iterator[str]:
         yield f"The nodes' features were given as tables, measured by {listed(report.tools)}; no CT was seen by axilla."
         yield "Only nodes of the operated side counted; nodes without features are told as not evaluable at every step."
         return
-    yield f"{_origin(report.settings.get('detector') or {}, False)} described and shown as surfaces linked to their slices."
+    n_finished = sum(not entry.failure for entry in report.patients)
+    is_drawn = 0 < n_finished <= report.n_drawn
+    origin = _origin(report.settings.get("detector") or {}, is_drawn)
+    yield f"{origin} described and shown as surfaces linked to their slices."
+    if report.n_drawn and not is_drawn:
+        yield (
+            f"In {counted(report.n_drawn, 'patient')} of {n_finished} the nodes are those of a mask given by the user instead, "
+            "whose detection score is 1."
+        )
     threshold = (report.settings.get("selection") or {}).get("detection_threshold")
     above = f" with a detection score of at least {plain(threshold)}" if threshold is not None else ""
     yield (

@@ -203,6 +203,8 @@ class StudyReport:
     warnings : tuple of str
     tools : tuple of str
         What measured the nodes, where the study was made from feature tables; empty where axilla saw the CTs.
+    n_drawn : int
+        Finished patients whose nodes are those of a mask that the user brought.
     title : str
     """
 
@@ -223,6 +225,7 @@ class StudyReport:
     is_synthetic: bool = False
     warnings: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+    n_drawn: int = 0
     title: str = "Radiomic groups of axillary lymph nodes on chest CT"
 
     def __post_init__(self) -> None:

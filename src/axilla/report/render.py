@@ -19,7 +19,6 @@ from axilla._version import __version__
 from axilla.figures.drawing import GROUP_COLORS, GROUP_NAMES, Drawing
 from axilla.node import SIDES, Node
 from axilla.report.card import model_card
-from axilla.report.checklists import STARD_2015
 from axilla.report.groups import groups_in_words
 from axilla.report.methods import prediction_methods, study_methods
 from axilla.report.nouns import PredictionReport, StudyReport
@@ -86,7 +85,6 @@ def render_study(report: StudyReport) -> str:
             is_folded=len(report.patients) > MANY_PATIENTS,
             methods=study_methods(report),
             card=model_card(report.model, report),
-            stard=STARD_2015,
             **_shared(report.settings, report.versions),
         )
     )

@@ -45,7 +45,7 @@ def in_short(report: StudyReport) -> InShort:
 def study_warnings(report: StudyReport) -> list[str]:
     """Every sentence a reader must see before the results; what the banner says is not said again."""
     given = [*report.warnings, *(report.results.get("warnings") or [])]
-    own = [*_failures(report), *_few(report), *_not_evaluable(report), *_other_than_the_paper(report)]
+    own = [*_failures(report), *_few(report), *_not_evaluable(report), *_of_two_origins(report), *_other_than_the_paper(report)]
     return [words for words in dict.fromkeys([*own, *given]) if not words.startswith(_IN_THE_BANNER)]
 
 
@@ -186,6 +186,15 @@ def _not_evaluable(report: StudyReport) -> Iterator[str]:
     without = sum(entry.call == "not evaluable" for entry in report.patients)
     if without:
         yield f"{counted(without, 'patient is', 'patients are')} not evaluable and in no rate of the patient level."
+
+
+def _of_two_origins(report: StudyReport) -> Iterator[str]:
+    n_finished = sum(not entry.failure for entry in report.patients)
+    if 0 < report.n_drawn < n_finished:
+        yield (
+            f"The nodes of {counted(report.n_drawn, 'patient')} were drawn by hand, those of {n_finished - report.n_drawn} were "
+            "located by software; differences between these patients may come from that."
+        )
 
 
 def _other_than_the_paper(report: StudyReport) -> Iterator[str]:

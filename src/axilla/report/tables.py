@@ -11,8 +11,10 @@ import pandas as pd
 from axilla.errors import InvalidValueError
 from axilla.evaluate import RATES, Counts
 from axilla.figures import CLASS_NAMES
+from axilla.report.checklists import STARD_2015
 from axilla.report.nouns import StudyReport
 from axilla.report.words import DASH, is_missing, listed, number, p_short, p_value, percent, plain, short
+from axilla.stats import LEVEL
 
 SHORT_NAMES = {
     "ccr": "CCR",
@@ -107,7 +109,7 @@ def study_tables(report: StudyReport) -> dict[str, Table]:
 
 def level_words(results: Mapping[str, Any]) -> str:
     """The confidence level in force, e.g. ``95 %``."""
-    return f"{100 * float(results.get('level', 0.95)):g} %"
+    return f"{100 * float(results.get('level', LEVEL)):g} %"
 
 
 def _tables(report: StudyReport) -> Iterator[Table]:
@@ -129,6 +131,17 @@ def _tables(report: StudyReport) -> Iterator[Table]:
         yield _against_clinical(shown, level)
     if report.rules:
         yield from _rule_tables(report.rules, level)
+    yield _stard()
+
+
+def _stard() -> Table:
+    columns = ["Item", "Part", "Asked for", "Answered"]
+    rows = [[item.number, item.part, item.words, item.answer] for item in STARD_2015]
+    note = (
+        "The items in our own words, and where this report answers them. The list to cite: Bossuyt PM, Reitsma JB, Bruns DE et "
+        "al., STARD 2015, BMJ 2015;351:h5527."
+    )
+    return _table("stard", "What a reader of a diagnostic accuracy study asks, and where it is answered", columns, rows, note)
 
 
 def _group_tables(report: StudyReport, level: str) -> Iterator[Table]:
