@@ -34,7 +34,7 @@ DIFFERENCE_NEEDS = (
 CLASS_NEEDS = (
     "cohort",
     "feature_class",
-    "features",
+    "compared",
     "differ",
     "higher_in_2",
     "lower_in_2",

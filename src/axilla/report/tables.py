@@ -154,7 +154,11 @@ def _group_tables(report: StudyReport, level: str) -> Iterator[Table]:
 
 def _largest(differences: pd.DataFrame, level: str) -> Table:
     """The features that differ most in the first (the training) cohort, beside the other cohorts."""
-    cohorts = {str(name): rows.set_index("feature") for name, rows in differences.groupby("cohort", sort=False)}
+    cohorts = {
+        str(name): rows.set_index("feature")
+        for name, rows in differences.groupby("cohort", sort=False)
+        if rows["effect"].notna().any() or name == differences["cohort"].iloc[0]
+    }
     trained = next(iter(cohorts.values()))
     order = trained["effect"].abs().dropna().sort_values(ascending=False, kind="stable").index[:N_LARGEST]
     columns = ["Feature", "Median, Group 1", "Median, Group 2"]
@@ -179,7 +183,11 @@ def _largest(differences: pd.DataFrame, level: str) -> Table:
 
 
 def _classes(frame: pd.DataFrame) -> Table:
-    cohorts = {str(name): rows.set_index("feature_class") for name, rows in frame.groupby("cohort", sort=False)}
+    cohorts = {
+        str(name): rows.set_index("feature_class")
+        for name, rows in frame.groupby("cohort", sort=False)
+        if rows["compared"].any() or name == frame["cohort"].iloc[0]
+    }
     columns = ["Class", *(f"{what}, {name}" for name in cohorts for what in ("Differ", "Median |g|", "Largest (g)"))]
     rows = []
     for feature_class in dict.fromkeys(frame["feature_class"]):
@@ -188,7 +196,8 @@ def _classes(frame: pd.DataFrame) -> Table:
             ways = f"({found['higher_in_2']}\u00a0\u2191, {found['lower_in_2']}\u00a0\u2193)"
             name = str(found["largest"]).rpartition("_")[2]
             largest = f"{name} ({number(found['largest_effect'], 2)})" if name else DASH
-            row += [f"{found['differ']} of {found['features']} {ways}", number(found["median_size"], 2), largest]
+            differ = f"{found['differ']} of {found['compared']} {ways}" if found["compared"] else DASH
+            row += [differ, number(found["median_size"], 2), largest]
         rows.append(row)
     note = (
         "Differ: P < 0.05 after Holm's adjustment for all features of the cohort; in brackets how many are higher (\u2191) and "
