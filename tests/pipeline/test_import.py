@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from axilla.cli import run
+from axilla.cohort import PAPER_CRITERIA
 from axilla.errors import InputRefusedError
 from axilla.io.study import StudyFolder
 
@@ -86,6 +87,21 @@ def test_a_sheet_that_lost_leading_zeros_is_refused(tmp_path: Path, capsys: pyte
     assert not study.exists()
     sheet.write_text(header + "00417,L,cN0,3,0\n417,L,cN0,3,0\n")
     assert run(again) == 0
+
+
+def test_how_many_meet_the_criteria_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path / "ct", thorax(200), patient_id="A")
+    sheet, study = tmp_path / "clinical.csv", tmp_path / "study"
+    again = ["import", str(tmp_path / "ct"), "--study", str(study), "--clinical", str(sheet)]
+    names = ["patient_id", "operated_side", "clinical_n", "nodes_examined", "nodes_positive"]
+    sheet.write_text(",".join(names) + "\nA,L,cN0,3,0\nB,R,cN0,3,0\n")
+    assert run(again) == 0
+    assert "warning: No patient has a value in invasive, surgery, ct_contrast" in capsys.readouterr().out
+    columns = {criterion.column: (criterion.allowed or ("7",))[0] for criterion in PAPER_CRITERIA}
+    lines = [",".join([*names, *columns]), ",".join(["A,L,cN0,3,0", *columns.values()]), "B,R,cN0,3,0" + "," * len(columns)]
+    sheet.write_text("\n".join(lines))
+    assert run(again) == 0
+    assert "1 patients meet the criteria, 1 do not" in capsys.readouterr().out
 
 
 def put_mask(path: Path) -> None:

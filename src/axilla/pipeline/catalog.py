@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from axilla.cohort import Patient
-from axilla.errors import InputRefusedError
+from axilla.cohort import Patient, screen
+from axilla.errors import AxillaError, InputRefusedError
 from axilla.io.clinical import read_clinical_sheet
 from axilla.io.database import MaskRow, SeriesRow
 from axilla.io.dicom import Catalog, Series, SeriesInfo, choose_series, scan
@@ -110,10 +110,19 @@ def _add(
     with folder.database() as database:
         database.save_catalog(list(known.values()), rows, list(mask_rows.values()))
     has_sheet = bool(sheet) or any(patient.facts for patient in known.values())
-    outcome = _with_lines(
-        _outcome(folder, list(known.values()), rows, catalog, has_sheet), brought.lines, {"copied": brought.n_copied}
-    )
+    outcome = _outcome(folder, list(known.values()), rows, catalog, has_sheet)
+    screened = _screened(folder, list(known.values())) if has_sheet else ()
+    outcome = _with_lines(outcome, (*brought.lines, *screened), {"copied": brought.n_copied})
     return _with_mask_lines(outcome, mask_rows, rows, drawn.others if drawn else ())
+
+
+def _screened(folder: StudyFolder, patients: Sequence[Patient]) -> tuple[str, ...]:
+    """How many meet the criteria; what is wrong with these is told now, and refused when the study is run."""
+    try:
+        cohort = screen(patients, folder.decisions().criteria())
+    except AxillaError as error:
+        return (f"warning: {error}",)
+    return (f"{len(cohort.patients)} patients meet the criteria, {len(cohort.excluded)} do not",)
 
 
 def _with_masks(earlier: Mapping[str, MaskRow], drawn: FoundMasks, key: Mapping[str, str]) -> dict[str, MaskRow]:
