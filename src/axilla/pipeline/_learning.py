@@ -75,13 +75,8 @@ def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measu
     predictions = predictions.merge(nodes[["patient_id", "node_id", "counts"]], on=["patient_id", "node_id"], how="left")
     counted = predictions[predictions["counts"] == ""].drop(columns="counts")
     axillae = axillae_of(counted)
-    choice = choose_rule(
-        axillae,
-        [patient for patient in done if patient.role == "training"],
-        model.center_distance,
-        settings.rule_choice,
-        settings.evaluate,
-    )
+    training_patients = [patient for patient in done if patient.role == "training"]
+    choice = choose_rule(axillae, training_patients, model.center_distance, settings.rule_choice, settings.evaluate)
     rule = choice.chosen if settings.rule.name == CHOSEN else settings.rule
     patients = apply_patient_rule(
         counted,
