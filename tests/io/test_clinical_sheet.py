@@ -229,7 +229,7 @@ def test_any_damage_is_read_or_refused(data: st.DataObject, tmp_path_factory: py
     name = data.draw(st.sampled_from(sorted(whole)))
     content = bytearray(whole[name])
     for _ in range(data.draw(st.integers(1, 4))):
-        place = data.draw(st.integers(0, len(content) - 1))
+        place = data.draw(st.integers(0, 10**6)) % len(content)  # a workbook holds the time it was made: its length varies
         content[place : place + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=2))
     if name:
         write_parts(folder / "d.xlsx", {**parts, name: bytes(content)})
