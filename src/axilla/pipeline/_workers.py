@@ -177,11 +177,13 @@ _LOCAL_CONFIG = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.deploy.lost-worker-timeout": "1 hour",
+    "distributed.nanny.pre-spawn-environ": {},
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
 """A worker holds one CT and nothing to spill; one that takes more than its share is ended, and its task tried once more, in a
-new one however long a busy computer takes to start it. No page is served."""
+new one however long a busy computer takes to start it. Dask's own environment makes glibc give every freed array back to the
+system at once, which made two workers a third slower. No page is served."""
 
 
 def _local_cluster(number: int, scratch: str) -> contextlib.AbstractContextManager[object]:
