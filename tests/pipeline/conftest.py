@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -54,31 +54,33 @@ def finished(coarse: CohortSettings, tmp_path_factory: pytest.TempPathFactory) -
     return Run(root / "source", root / "study", run(["run", str(root / "study"), "--jobs", "1"]))
 
 
-@pytest.fixture
-def lone_scheduler() -> Iterator[str]:
-    """The address of a Dask scheduler, started by hand, without workers."""
-    port = _free_port()
-    with _ended(_dask("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--no-show")):
-        yield f"tcp://127.0.0.1:{port}"
-
-
 @dataclass(frozen=True)
 class Cluster:
-    """The address of a Dask scheduler with workers, all started by hand."""
+    """A Dask scheduler and perhaps workers, all started by hand."""
 
     address: str
-    workers: tuple[subprocess.Popen[bytes], ...]
+    scheduler: subprocess.Popen[bytes]
+    workers: tuple[subprocess.Popen[bytes], ...] = ()
 
 
 @pytest.fixture
-def cluster(lone_scheduler: str) -> Iterator[Cluster]:
-    """A cluster of two workers, as a user starts them on two nodes."""
-    arguments = ("worker", lone_scheduler, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
+def lone_scheduler() -> Iterator[Cluster]:
+    """Without workers."""
+    port = _free_port()
+    process = _dask("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--no-show")
+    with _ended(process):
+        yield Cluster(f"tcp://127.0.0.1:{port}", process)
+
+
+@pytest.fixture
+def cluster(lone_scheduler: Cluster) -> Iterator[Cluster]:
+    """With two workers, as a user starts them on two nodes."""
+    arguments = ("worker", lone_scheduler.address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
     with contextlib.ExitStack() as stack:
         workers = tuple(_dask(*arguments) for _ in range(2))
         for worker in workers:
             stack.enter_context(_ended(worker))
-        yield Cluster(lone_scheduler, workers)
+        yield replace(lone_scheduler, workers=workers)
 
 
 def _dask(*arguments: str) -> subprocess.Popen[bytes]:

@@ -31,6 +31,12 @@ def double(job: Job, progress: Progress) -> int:
     return 2 * number
 
 
+def wait_a_little(job: Job, progress: Progress) -> int:
+    progress("waiting", 0, 1)
+    time.sleep(5)
+    return job[1]
+
+
 def note_pid_and_wait(folder: Path, _progress: Progress) -> None:
     (folder / str(os.getpid())).touch()
     time.sleep(60)
@@ -132,10 +138,20 @@ def test_a_cluster_does_the_same(tmp_path: Path, cluster) -> None:
     assert ("half", 2, 1, 2) in recorder.said
 
 
-def test_a_scheduler_without_workers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lone_scheduler: str) -> None:
+def test_a_scheduler_without_workers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lone_scheduler) -> None:
     monkeypatch.setattr(_workers, "PATIENCE_S", 2.0)
     with pytest.raises(UnfinishedError, match="start workers, then run again"):
-        run_tasks(double, jobs_of(tmp_path, 1), Workers(scheduler=lone_scheduler), Recorder())
+        run_tasks(double, jobs_of(tmp_path, 1), Workers(scheduler=lone_scheduler.address), Recorder())
+
+
+def test_a_scheduler_that_goes_away_is_one_sentence(cluster, capfd: pytest.CaptureFixture[str]) -> None:
+    class Killing(Recorder):
+        def told(self, task: Job, stage: str, done: int, total: int) -> None:
+            cluster.scheduler.kill()
+
+    with pytest.raises(UnfinishedError, match="scheduler went away; what was finished is kept"):
+        run_tasks(wait_a_little, [("", 1), ("", 2), ("", 3)], Workers(scheduler=cluster.address), Killing())
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

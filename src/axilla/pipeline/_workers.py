@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 import queue
 import tempfile
@@ -134,8 +135,14 @@ def run_tasks(
         return []
     if not workers.scheduler and workers.number(len(tasks)) == 1:
         return [_here(work, task, watch) for task in tasks]
+    from distributed import CancelledError
+    from distributed.comm.core import CommClosedError
+
     with _connected(workers, len(tasks)) as client:
-        return _Run(work, tasks, watch, client, workers).results()
+        try:
+            return _Run(work, tasks, watch, client, workers).results()
+        except (CancelledError, CommClosedError) as error:
+            raise UnfinishedError("The Dask scheduler went away; what was finished is kept: run again.") from error
 
 
 def _here(work: Callable[[Task, Progress], Result], task: Task, watch: Watch[Task, Result]) -> Result:
@@ -150,6 +157,7 @@ def _connected(workers: Workers, n_tasks: int) -> Iterator[Client]:
     """A client of the given scheduler, or of workers started for these tasks and ended with them."""
     import dask
     from distributed import Client
+    from distributed.utils import silence_logging_cmgr
 
     if workers.scheduler:
         try:
@@ -158,7 +166,7 @@ def _connected(workers: Workers, n_tasks: int) -> Iterator[Client]:
             raise UnfinishedError(
                 f"No Dask scheduler answers at {workers.scheduler} ({error}); start one (dask scheduler) or use --jobs."
             ) from error
-        with client:
+        with silence_logging_cmgr(logging.CRITICAL), client:  # what it would say is said in one sentence of ours
             _check_versions(client)
             yield client
         return
@@ -187,8 +195,6 @@ system at once, which made two workers a third slower. No page is served."""
 
 
 def _local_cluster(number: int, scratch: str) -> contextlib.AbstractContextManager[object]:
-    import logging
-
     from distributed import LocalCluster, Security
     from distributed.system import MEMORY_LIMIT
 
@@ -255,27 +261,25 @@ class _Run(Generic[Task, Result]):
                     kind, index, content = self._inbox.get(timeout=_TICK_S)
                 except queue.Empty:
                     idle_s = 0.0 if self._capacity() else idle_s + _TICK_S
-                    self._check_alive(idle_s)
+                    self._check_patience(idle_s)
                     continue
                 self._hear(kind, index, content)
         finally:
-            self._client.cancel(list(self._futures.values()))
+            with contextlib.suppress(OSError):
+                self._client.cancel(list(self._futures.values()))
         return [self._results[index] for index in range(len(self._tasks))]
 
     def _capacity(self) -> int:
         """How many tasks may be under way: one a thread of every worker there is now."""
         return sum(self._client.nthreads().values())
 
-    def _check_alive(self, idle_s: float) -> None:
-        if self._client.status not in ("running", "connecting"):
-            raise UnfinishedError("The Dask scheduler went away; what was finished is kept: run again when it is back.")
+    def _check_patience(self, idle_s: float) -> None:
         if idle_s >= PATIENCE_S:
             wanted = "run again with --jobs 1 (is memory short?)" if self._is_local else "start workers, then run again"
             raise UnfinishedError(f"There has been no worker for {idle_s:.0f} s; what was finished is kept: {wanted}.")
 
     def _send(self, index: int, topic: str) -> None:
-        if index not in self._starts:
-            self._watch.started(self._tasks[index])
+        self._watch.started(self._tasks[index])
         threads = max(1, (os.cpu_count() or 1) // self._number) if self._is_local else 0
         future = self._client.submit(
             _attempt, self._work, self._tasks[index], index, topic, threads, pure=False, key=f"{topic}-{index}"
@@ -296,13 +300,11 @@ class _Run(Generic[Task, Result]):
             self._watch.told(task, *content)  # type: ignore[arg-type]
 
     def _result(self, index: int) -> Result:
-        from distributed import CancelledError, KilledWorker
+        from distributed import KilledWorker
 
         future = self._futures.pop(index)
         try:
             return future.result()
-        except CancelledError as error:
-            raise UnfinishedError("The Dask scheduler went away; what was finished is kept: run again.") from error
         except KilledWorker as error:
             reason = f"its worker process was ended from outside {RETRIES + 1} times" if self._is_local else str(error)
             reason += ", usually for want of memory; run again with fewer at a time"
