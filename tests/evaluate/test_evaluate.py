@@ -426,7 +426,7 @@ def test_nouns_are_checked():
 
 def test_one_patient_of_a_status_gives_no_bootstrap_interval() -> None:
     rows = [("P1", f"n{i}", "metastatic", 2 if i else 1) for i in range(5)]
-    rows += [(f"P{2 + i % 3}", f"n{i}", "benign", 1 if i % 4 else 2) for i in range(12)]
+    rows += [(f"P{2 + i % 3}", f"n{i}", "benign", 1 if i % 5 else 2) for i in range(12)]
     frame = pd.DataFrame(rows, columns=["patient_id", "node_id", "status", "group"])
     score = np.where(frame["group"] == 2, 1.0, -1.0) + np.arange(len(frame)) / 100
     predictions = frame.assign(score=score).drop(columns="status")
@@ -435,6 +435,17 @@ def test_one_patient_of_a_status_gives_no_bootstrap_interval() -> None:
     assert "bootstrap" in level["rates"]["specificity"]["intervals"]
     assert "bootstrap" not in level["auc_score"]["intervals"]
     assert level["rates"]["sensitivity"]["low"] < level["rates"]["sensitivity"]["high"]
+
+
+def test_a_bootstrap_that_can_only_draw_the_same_again_gives_no_interval() -> None:
+    """One patient of each status: every resample is the sample, and an interval of no width would say that all is known."""
+    rows = [("P1", f"n{i}", "metastatic", 2 if i else 1) for i in range(5)]
+    rows += [("P2", f"n{i}", "benign", 1 if i else 2) for i in range(4)]
+    frame = pd.DataFrame(rows, columns=["patient_id", "node_id", "status", "group"]).assign(score=np.arange(9.0))
+    level = evaluate(frame.drop(columns="status"), frame[["patient_id", "node_id", "status"]]).to_dict()["node_level"]
+    for rate in level["rates"].values():
+        assert rate["low"] < rate["high"]
+        assert "bootstrap" not in rate.get("intervals", {})
 
 
 def test_the_confidence_level_is_that_of_the_settings():

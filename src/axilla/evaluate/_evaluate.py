@@ -198,9 +198,12 @@ def _node_rate(
     if quantity.interval is None or draws is None:
         return quantity
     top, bottom = (np.bincount(patient, weights=outcomes.isin(names), minlength=draws.shape[1]) for names in _PARTS[rate])
-    if np.count_nonzero(bottom) < MIN_BOOTSTRAP_PATIENTS:
-        return quantity
-    return Quantity(quantity.interval, others={"bootstrap": stats.bootstrap_ratio(top, bottom, draws, level)})
+    return Quantity(quantity.interval, others=_unless_a_point(stats.bootstrap_ratio(top, bottom, draws, level)))
+
+
+def _unless_a_point(interval: stats.Interval) -> dict[str, stats.Interval]:
+    """The bootstrap's interval; none where every resample gives the same (one patient a stratum): it would say all is known."""
+    return {"bootstrap": interval} if interval.low < interval.high else {}
 
 
 _PARTS: Mapping[str, tuple[list[str], list[str]]] = {
@@ -234,7 +237,7 @@ def _auc(
         "newcombe_score": stats.newcombe_auc_score(delong.estimate, n_positive, n_negative, level),
     }
     if min(len(np.unique(patient[positive])), len(np.unique(patient[~positive]))) >= MIN_BOOTSTRAP_PATIENTS:
-        others["bootstrap"] = stats.bootstrap_auc(positive, score, patient, draws, level)
+        others |= _unless_a_point(stats.bootstrap_auc(positive, score, patient, draws, level))
     return Quantity(_area(positive, score, level), others=others)
 
 
