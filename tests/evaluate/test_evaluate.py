@@ -426,7 +426,7 @@ def test_nouns_are_checked():
 
 def test_one_patient_of_a_status_gives_no_bootstrap_interval() -> None:
     rows = [("P1", f"n{i}", "metastatic", 2 if i else 1) for i in range(5)]
-    rows += [(f"P{2 + i % 3}", f"n{i}", "benign", 1 if i % 5 else 2) for i in range(12)]
+    rows += [(f"P{2 + i % 3}", f"n{i}", "benign", 1 if i % 5 else 2) for i in range(10)]
     frame = pd.DataFrame(rows, columns=["patient_id", "node_id", "status", "group"])
     score = np.where(frame["group"] == 2, 1.0, -1.0) + np.arange(len(frame)) / 100
     predictions = frame.assign(score=score).drop(columns="status")
