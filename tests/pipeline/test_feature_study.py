@@ -348,7 +348,10 @@ def test_nodes_of_the_other_side_are_shown_and_not_used(made: Made, tmp_path: Pa
 def test_where_no_side_is_told_nodes_are_taken_as_operated_with_a_warning(made: Made, tmp_path: Path, capsys) -> None:
     assert made.study_again(tmp_path, renamed(made.simulated.features, lambda node: f"node {node[1:]}")) == 0
     assert "side of 280 nodes of 44 patients" in capsys.readouterr().out
-    assert "side of 280 nodes of 44 patients" in (tmp_path / "study/report/index.html").read_text(encoding="utf-8")
+    report = (tmp_path / "study/report/index.html").read_text(encoding="utf-8")
+    assert "side of 280 nodes of 44 patients" in report
+    assert "every node was taken as of the operated side and counted" in report
+    assert "Only nodes of the operated side" not in report
     assert read_model(tmp_path / "study/model/model.json").provenance.n_nodes == 96
 
 

@@ -45,6 +45,8 @@ class Measured:
     tools: tuple[str, ...] = ()
     """What measured the nodes, where the features came as tables; empty where axilla did on the study's own CTs."""
     warnings: tuple[str, ...] = field(default=())
+    n_side_untold: int = 0
+    """Nodes whose side no table tells; they are taken as of the operated side."""
     drawn: frozenset[str] = frozenset()
     """Patients whose nodes are those of a mask that the user brought."""
 
@@ -104,6 +106,7 @@ def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measu
         is_synthetic=measured.is_synthetic,
         tools=measured.tools,
         warnings=measured.warnings,
+        n_side_untold=measured.n_side_untold,
         drawn=measured.drawn,
     )
 

@@ -157,6 +157,7 @@ def _learn(decisions: StudyDecisions, patients: Iterable[Patient], tables: Table
         feature_settings=tables.settings,
         tools=tables.tools,
         warnings=_side_warnings(frame.loc[untold, "patient_id"]),
+        n_side_untold=int(untold.sum()),
     )
     return learn(decisions.title, cohort, failed, measured, settings)
 
