@@ -187,6 +187,7 @@ def _outcome(folder: StudyFolder, results: StudyResults, notes: Sequence[str]) -
         *label,
         f"{len(cohort.patients)} patients included, {len(cohort.excluded)} excluded, {len(failed)} failed",
         *_counts_lines(cohort),
+        _nodes_line(results.features),
         *summary_lines(results.evaluation),
         f"patient rule: {results.rules.in_force.text}; the training patients choose {results.rules.choice.chosen.text}",
         *notes,
@@ -206,6 +207,11 @@ def _outcome(folder: StudyFolder, results: StudyResults, notes: Sequence[str]) -
         "results": results.evaluation.to_dict(),
     }
     return Outcome(result, lines, failed)
+
+
+def _nodes_line(features: FeatureTable) -> str:
+    without = len(features) - len(features.evaluable)
+    return f"nodes that count: {len(features)}" + (f", {without} of them without features (not evaluable)" if without else "")
 
 
 def _counts_lines(cohort: Cohort) -> Sequence[str]:
