@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from axilla._version import __version__
-from axilla.cohort import Cohort
+from axilla.cohort import NOT_IN_SHEET, Cohort
 from axilla.errors import InputRefusedError
 from axilla.evaluate import axillae_of, choose_rule, compare_rules, evaluate, node_status_of, patient_status_of, rule_table
 from axilla.io.database import JournalRow, StudyDatabase
@@ -112,6 +112,10 @@ def check_something_done(cohort: Cohort, failed: Mapping[str, str]) -> None:
     """Refuse a study none of whose patients could be finished, with the reasons, most frequent first."""
     if set(failed) < {patient.patient_id for patient in cohort.patients}:
         return
+    if cohort.excluded and not failed and set(cohort.excluded.values()) == {NOT_IN_SHEET}:
+        raise InputRefusedError(
+            "No patient is in a clinical sheet yet; import one: axilla import SRC... --study STUDY --clinical FILE"
+        )
     told = _most_frequent([*failed.values(), *cohort.excluded.values()])
     raise InputRefusedError(
         f"No patient could be finished, so there is nothing to train on. {told or 'The study has no patients; import some.'}"
@@ -203,7 +207,7 @@ def _outcome(folder: StudyFolder, results: StudyResults, notes: Sequence[str]) -
         "excluded": dict(cohort.excluded),
         "failed": dict(failed),
         "notes": list(notes),
-        "warnings": list(results.warnings),
+        "warnings": [*results.warnings, *results.evaluation.warnings],
         "results": results.evaluation.to_dict(),
     }
     return Outcome(result, lines, failed)
