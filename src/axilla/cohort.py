@@ -245,10 +245,14 @@ def _check_known(patients: tuple[Patient, ...], criteria: tuple[Criterion, ...])
         )
 
 
+NOT_IN_SHEET = "not in the clinical sheet"
+"""Why a patient of whom nothing is known is excluded."""
+
+
 def _unknown(patient: Patient) -> str:
     """A patient of whom nothing is said has no row: the sheet's other columns would be among the facts, even if empty."""
     has_row = patient.facts or patient.clinical or patient.operated_side or patient.nodes_examined is not None
-    return "" if has_row else "not in the clinical sheet"
+    return "" if has_row else NOT_IN_SHEET
 
 
 def _missing_fact(patient: Patient) -> str:

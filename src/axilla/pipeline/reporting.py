@@ -128,7 +128,7 @@ def _study_report(
         results=results.evaluation.to_dict(),
         patients=tuple(_entries(results, pictures)),
         cohorts=_cohort_frame(results),
-        baseline=baseline_table(results.cohort),
+        baseline=baseline_table(Cohort(results.finished)),
         figures=figures,
         n_indeterminate=_indeterminate(results),
         differences=results.differences,
