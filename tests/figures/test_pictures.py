@@ -136,3 +136,9 @@ def test_wrong_use_is_refused(small_case):
 
 def _args(case):
     return case.volume, case.segmentation, case.nodes[0]
+
+
+def test_the_text_says_where_the_node_is_outlined_and_where_boxed(small_case):
+    small = node_picture(*_args(small_case), settings=SMALL).alt
+    assert "outlined in the axial and coronal views, boxed in the whole slice;" in small
+    assert "outlined in the axial view;" in node_picture(*_args(small_case), settings=PictureSettings(panels=(AXIAL,))).alt

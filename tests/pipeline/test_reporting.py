@@ -9,9 +9,10 @@ import pandas as pd
 from benchmarks._simulated_study import SMALL, simulate_study
 
 from axilla.cohort import Patient
+from axilla.figures import Drawing
 from axilla.io.study import StudyFolder
 from axilla.pipeline.feature_study import study_from_features
-from axilla.pipeline.reporting import MOST_PICTURED, _pictured, _write_tables
+from axilla.pipeline.reporting import MOST_PICTURED, _captioned, _pictured, _said_of_nodes, _write_tables
 from axilla.pipeline.study import run_study
 from axilla.report import Table
 
@@ -55,3 +56,17 @@ def test_what_study_toml_says_reaches_results_and_report(tmp_path) -> None:
         assert words in html
     rates = pd.read_csv(study / "results" / "tables" / "table_2_rates.csv")
     assert rates.iloc[1, 0] == "90 % interval (Wilson)"
+
+
+def test_a_picture_says_group_score_and_why_its_node_does_not_count() -> None:
+    keys = {"patient_id": "P1", "node_id": ["R01", "L01", "R02"]}
+    predictions = pd.DataFrame({**keys, "group": pd.array([2, 1, pd.NA], dtype="Int64"), "score": [1.234, -0.5, float("nan")]})
+    nodes = pd.DataFrame({**keys, "counts": ["", "not of the operated side", ""]})
+    said = _said_of_nodes(SimpleNamespace(predictions=predictions, nodes=nodes))
+    assert list(said.values()) == [
+        "Group 2, score 1.23",
+        "Group 1, score \u22120.50; not used: not of the operated side",
+        "not evaluable",
+    ]
+    drawing = Drawing("node_R01", b"x", "image/jpeg", "Node R01 on the CT.")
+    assert _captioned(drawing, said["P1", "node_R01"]).alt == "Node R01 on the CT; Group 2, score 1.23."

@@ -18,8 +18,9 @@ from axilla.radiomics import FEATURE_NAMES, RadiomicsSettings
 from axilla.report import PatientEntry, StudyReport, Table, render_study, study_tables
 from axilla.report.card import model_card
 from axilla.report.checklists import SECTIONS, STARD_2015, Item
+from axilla.report.groups import groups_in_words
 from axilla.report.methods import prediction_methods, study_methods
-from axilla.report.summary import criteria_changes, in_short, study_warnings
+from axilla.report.summary import criteria_changes, in_short, nodes_left_out, study_warnings
 from axilla.stats import mcnemar_exact, newcombe_paired, wilson
 
 DEFAULTS = {
@@ -381,3 +382,50 @@ def test_the_model_card_says_of_data_only_what_is_known(paper, model_document):
     card = model_card({**model_document, "provenance": provenance}, paper)
     assert "declared" not in str(card)
     assert "(not labeled synthetic)" in card.sections[2].sentences[0]
+
+
+def test_nodes_left_out_are_told_with_reasons_that_add_up(paper):
+    left_out = {"other side": 0, "status unlabeled": 0, "patient used for training": 20, "cN0 patient": 15, "no status given": 0}
+    nodes = {**paper.results["node_level"], "left_out": left_out}
+    report = replace(paper, results={**paper.results, "node_level": nodes}, unused={"not of the operated side": 8})
+    words = "43 more nodes are not counted here: 20 of training patients, 15 of cN0 patients and 8 not of the operated side."
+    assert nodes_left_out(report) == words
+    assert words in render_study(report)
+    assert nodes_left_out(paper) == ""
+
+
+def test_what_does_not_hold_after_holm_is_not_called_a_difference(make_differences):
+    frame = make_differences()
+    assert not any("Holm" in words for words in groups_in_words(frame))
+    for words in groups_in_words(frame.assign(p_holm=0.21)):
+        assert "may be" in words
+        assert "large, but not after Holm's adjustment over all features, P = 0.210" in words
+
+
+def test_heads_say_that_p_values_are_after_holm(study_report):
+    tables = study_tables(study_report)
+    assert "P after Holm, training" in tables["group_features"].columns
+    assert "Differ after Holm, training" in tables["group_classes"].columns
+
+
+def test_few_patients_are_told_once_and_heads_do_not_break_in_their_counts(study_report):
+    few = {**study_report.results, "patient_level": {"cN0": level_of((2, 1, 4, 0), "benign")}, "warnings": []}
+    baseline = pd.DataFrame({"variable": ["age"], "training (n = 2)": ["52"]})
+    page = render_study(replace(study_report, results=few, baseline=baseline))
+    assert page.count("Few patients:") == 1
+    assert "training (n\u00a0=\u00a02)" in page
+
+
+def test_the_methods_say_how_the_rule_was_taken(paper):
+    rule = dataclasses.asdict(PatientRule())
+    chosen = text_of(replace(paper, settings=plain(rule={**rule, "chosen_on": "training patients"})))
+    assert "chosen on training patients alone" in chosen
+    reason = "the simplest rule, because the training patients do not allow a comparison."
+    taken = text_of(replace(paper, settings=plain(rule={**rule, "chosen_as": reason})))
+    assert "It was taken as the simplest rule, because" in taken
+    assert "alone" not in taken
+
+
+def test_pictures_that_do_not_count_are_told_apart(paper, drawing):
+    page = render_study(replace(paper, patients=(replace(paper.patients[1], n_nodes=1, pictures=(drawing, drawing)),)))
+    assert "pictures of 2 nodes, 1 counted" in page

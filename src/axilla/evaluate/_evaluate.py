@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from axilla.errors import InvalidValueError
 from axilla.evaluate._join import checked_node_status, checked_patient_status, join_nodes, join_patients
 from axilla.evaluate._results import RATES, Comparison, Counts, Evaluation, NodeLevel, PatientLevel, Quantity
 from axilla.model import BENIGN, METASTATIC, NOT_EVALUABLE
+from axilla.table import as_text
 
 COHORT_LABELS: Mapping[str, str] = {
     "cN0": "clinically node-negative patients",
@@ -134,11 +136,22 @@ def _counted_nodes(
     calls = [NOT_EVALUABLE if pd.isna(group) else _GROUP_CALL[int(group)] for group in counted["group"]]
     counted["outcome"] = [_outcome(s, c) for s, c in zip(counted["status"], calls, strict=True)]
     left_out = {why: int((reason == why).sum()) for why in ("other side", "status unlabeled", "patient used for training")}
-    left_out["no status given"] = len(predictions) - len(joined)
+    left_out |= _without_status(predictions, status, patients)
+    left_out["patient used for training"] += left_out.pop("training")
     warnings = []
     if len(counted) and ((side_of_patient == "") | (joined["side"] == ""))[(reason == "").to_numpy()].any():
         warnings.append("The side of some nodes or of the operation is not given; these nodes are taken as of the operated side.")
     return counted[["patient_id", "node_id", "status", "group", "score", "outcome"]], left_out, warnings
+
+
+def _without_status(predictions: pd.DataFrame, status: pd.DataFrame, patients: pd.DataFrame) -> dict[str, int]:
+    """Nodes no status is given of, by their patient's role where it is the reason."""
+    given = set(zip(status["patient_id"], status["node_id"], strict=True))
+    keys = zip(as_text(predictions["patient_id"]), as_text(predictions["node_id"]), strict=True)
+    role = dict(zip(patients["patient_id"], patients["role"], strict=True))
+    found = Counter(role.get(key[0], "") for key in keys if key not in given)
+    of_role = {"training": found.pop("training", 0), "cN0 patient": found.pop("cN0", 0)}
+    return {**of_role, "no status given": found.total()}
 
 
 def _outcome(status: str, call: str) -> str:

@@ -144,6 +144,11 @@ class RuleChoice:
     settings: RuleChoiceSettings
     grid: pd.DataFrame = field(repr=False, compare=False)
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether the training patients allowed a comparison; else the simplest rule is taken."""
+        return any(candidate.behind.interval for candidate in self.candidates)
+
 
 def axillae_of(predictions: pd.DataFrame) -> dict[str, Axilla]:
     """Each patient's evaluable nodes, by patient.

@@ -152,6 +152,7 @@ def rules_document(comparison: RuleComparison) -> dict[str, Any]:
         "in_force": comparison.in_force.text,
         "chosen": choice.chosen.text,
         "reason": choice.reason,
+        "is_compared": choice.is_compared,
         "criterion": CRITERIA[choice.criterion],
         "target_sensitivity": choice.settings.target_sensitivity,
         "n_metastatic": choice.n_metastatic,

@@ -120,10 +120,19 @@ def node_picture(
         for p in settings.panels
     ]  # fmt: skip
     alt = (
-        f"Node {node.node_id} on the CT, {'right' if node.side == 'R' else 'left'} axilla, outlined in {len(tiles)} views; "
+        f"Node {node.node_id} on the CT, {'right' if node.side == 'R' else 'left'} axilla, {_shown_in(settings.panels)}; "
         f"short axis {node.short_axis_mm:.1f} mm, slice {_slice_words(node)}."
     )
     return Drawing(f"node_{node.node_id}", _encode(image, settings), settings.format, alt, pd.DataFrame(rows), image.size)
+
+
+def _shown_in(panels: Sequence[str]) -> str:
+    """What each panel does with the node."""
+    outlined = [panel for panel in panels if panel not in (CONTEXT, AXIAL_PLAIN)]
+    views = f"{' and '.join(outlined)} view{'s' if len(outlined) > 1 else ''}"
+    parts = {CONTEXT: "boxed in the whole slice", AXIAL_PLAIN: "plain in an axial view"}
+    said = [words for panel, words in parts.items() if panel in panels]
+    return ", ".join([*([f"outlined in the {views}"] if outlined else []), *said])
 
 
 def contact_sheet(

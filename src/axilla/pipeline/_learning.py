@@ -196,7 +196,7 @@ def _outcome(folder: StudyFolder, results: StudyResults, notes: Sequence[str]) -
         *_counts_lines(cohort),
         _nodes_line(results.features),
         *summary_lines(results.evaluation),
-        f"patient rule: {results.rules.in_force.text}; the training patients choose {results.rules.choice.chosen.text}",
+        _rule_line(results),
         *notes,
         *(f"warning: {sentence}" for sentence in results.warnings),
         *(f"failed: {patient}: {reason}" for patient, reason in failed.items()),
@@ -219,6 +219,12 @@ def _outcome(folder: StudyFolder, results: StudyResults, notes: Sequence[str]) -
 def _nodes_line(features: FeatureTable) -> str:
     without = len(features) - len(features.evaluable)
     return f"nodes that count: {len(features)}" + (f", {without} of them without features (not evaluable)" if without else "")
+
+
+def _rule_line(results: StudyResults) -> str:
+    choice = results.rules.choice
+    said = "the training patients choose" if choice.is_compared else "the training patients allow no comparison, the simplest is"
+    return f"patient rule: {results.rules.in_force.text}; {said} {choice.chosen.text}"
 
 
 def _counts_lines(cohort: Cohort) -> Sequence[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,7 @@ from axilla.pipeline._versions import versions
 from axilla.pipeline.pictures import read_pictures
 from axilla.pipeline.settings import StudySettings, plain_settings
 from axilla.report import PatientEntry, StudyReport, Table, render_study, study_tables
+from axilla.report.words import number
 from axilla.table import FeatureTable
 
 OVERVIEW = "overview"
@@ -167,7 +169,9 @@ def _settings(results: StudyResults) -> dict[str, Mapping[str, object]]:
     plain["criteria"] = {criterion.name: f"{criterion.column} {criterion.asks()}" for criterion in results.settings.criteria}
     case = plain.pop("case")
     if results.settings.rule.name == CHOSEN:
-        plain["rule"] = {**plain_settings(results.rules.in_force), "chosen_on": "training patients"}
+        choice = results.rules.choice
+        how = {"chosen_on": "training patients"} if choice.is_compared else {"chosen_as": choice.reason}
+        plain["rule"] = {**plain_settings(results.rules.in_force), **how}
     if not results.tools:
         return {**case, **plain}
     plain.pop("selection")
@@ -260,6 +264,7 @@ def _cohort_frame(results: StudyResults) -> pd.DataFrame:
 def _entries(results: StudyResults, pictures: Mapping[str, Sequence[Drawing]]) -> list[PatientEntry]:
     """Everyone offered to the study, in the order of pseudonyms."""
     calls = {row["patient_id"]: row for row in results.patients.to_dict("records")}
+    said = _said_of_nodes(results) if pictures else {}
     entries = [PatientEntry(name, failure=f"excluded: {reason}") for name, reason in results.cohort.excluded.items()]
     for patient in results.cohort.patients:
         name = patient.patient_id
@@ -276,7 +281,24 @@ def _entries(results: StudyResults, pictures: Mapping[str, Sequence[Drawing]]) -
                 n_nodes=int(row["n_nodes"]),
                 n_not_evaluable=int(row["n_not_evaluable"]),
                 warnings=tuple(part for part in row["warnings"].split("; ") if part),
-                pictures=tuple(pictures.get(name, ())),
+                pictures=tuple(_captioned(drawing, said.get((name, drawing.name), "")) for drawing in pictures.get(name, ())),
             )
         )
     return sorted(entries, key=lambda entry: entry.patient_id)
+
+
+def _said_of_nodes(results: StudyResults) -> dict[tuple[str, str], str]:
+    """By patient and name of the picture: a node's group and score, and why it does not count."""
+    keys = ["patient_id", "node_id"]
+    told = results.predictions[[*keys, "group", "score"]].merge(results.nodes[[*keys, "counts"]], on=keys)
+    return {(row["patient_id"], f"node_{row['node_id']}"): _said(row) for row in told.to_dict("records")}
+
+
+def _said(row: Mapping[Hashable, Any]) -> str:
+    """``Group 2, score 1.23; not used: not of the operated side``."""
+    group = "not evaluable" if pd.isna(row["group"]) else f"Group {int(row['group'])}, score {number(row['score'], 2)}"
+    return f"{group}; not used: {row['counts']}" if row["counts"] else group
+
+
+def _captioned(drawing: Drawing, words: str) -> Drawing:
+    return replace(drawing, alt=f"{drawing.alt.removesuffix('.')}; {words}.") if words else drawing

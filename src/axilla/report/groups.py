@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from axilla.radiomics import FEATURES
+from axilla.report.words import p_words
+from axilla.stats import SIGNIFICANCE
 
 SIZES = ((0.2, "negligible"), (0.5, "small"), (0.8, "medium"), (float("inf"), "large"))
 """Below each number of standard deviations a difference is called so. Cohen J, Statistical Power Analysis for the Behavioral
@@ -52,7 +54,7 @@ def groups_in_words(differences: pd.DataFrame | None) -> list[str]:
     Parameters
     ----------
     differences : DataFrame or None
-        Rows per cohort (training first) and feature: ``cohort, feature, median_1, median_2, effect, low, high``.
+        Rows per cohort (training first) and feature: ``cohort, feature, median_1, median_2, effect, low, high, p_holm``.
     """
     if differences is None or differences.empty:
         return []
@@ -78,9 +80,19 @@ def _sentence(meaning: Meaning, row: dict[Any, Any], others: list[tuple[str, dic
     if abs(effect) < NEGLIGIBLE:
         return f"In {name} the groups hardly differ ({numbers}: {size_in_words(effect)})."
     like, direction = (meaning.higher, "higher") if effect > 0 else (meaning.lower, "lower")
-    are, doubt = ("may be", ", its interval includes no difference") if _includes_none(row) else ("are", "")
+    doubt = _doubt(row)
+    are = "may be" if doubt else "are"
     checks = "".join(f"; {_agreement(cohort, other, effect)}" for cohort, other in others)
     return f"Nodes of Group 2 {are} {like}: {name} is {direction} ({numbers}: {size_in_words(effect)}{doubt}){checks}."
+
+
+def _doubt(row: dict[Any, Any]) -> str:
+    """Why a difference may be none; empty where nothing says so."""
+    if _includes_none(row):
+        return ", its interval includes no difference"
+    if not pd.isna(row["p_holm"]) and float(row["p_holm"]) >= SIGNIFICANCE:
+        return f", but not after Holm's adjustment over all features, {p_words(row['p_holm'])}"
+    return ""
 
 
 def size_in_words(effect: float) -> str:
@@ -97,7 +109,7 @@ def _agreement(cohort: str, row: dict[Any, Any], effect: float) -> str:
         return f"the {cohort} cohort does not confirm this ({number}: its interval includes no difference)"
     if found * effect < 0:
         return f"the {cohort} cohort shows a negligible difference the other way ({number})"
-    return f"the {cohort} cohort agrees ({number}: {size_in_words(found)})"
+    return f"the {cohort} cohort agrees ({number}: {size_in_words(found)}{_doubt(row)})"
 
 
 def _includes_none(row: dict[Any, Any]) -> bool:

@@ -250,6 +250,7 @@ def _rule(settings: Settings) -> list[str]:
         f"An axilla was called metastatic when {words.get(name, f'the rule {name} said so')} (rule '{name}'), and not evaluable "
         "when it had no evaluable node.",
         f"The rule and its parameter were chosen on {rule['chosen_on']} alone." if rule.get("chosen_on") else "",
+        f"It was taken as {rule['chosen_as']}" if rule.get("chosen_as") else "",
     ]
 
 

@@ -22,7 +22,7 @@ from axilla.report.card import model_card
 from axilla.report.groups import groups_in_words
 from axilla.report.methods import prediction_methods, study_methods
 from axilla.report.nouns import PredictionReport, StudyReport
-from axilla.report.summary import in_short, study_warnings
+from axilla.report.summary import in_short, nodes_left_out, study_warnings
 from axilla.report.tables import COHORTS, study_tables
 from axilla.report.words import is_missing, number, p_short, p_value, percent, plain, sentence, short
 
@@ -78,6 +78,7 @@ def render_study(report: StudyReport) -> str:
             warnings=study_warnings(report),
             tables=study_tables(report),
             node_level=results.get("node_level") or {},
+            not_here=nodes_left_out(report),
             patient_level=results.get("patient_level") or {},
             cohorts=COHORTS,
             group_words=groups_in_words(report.differences),

@@ -64,6 +64,23 @@ def _asked(criterion: Criterion) -> tuple[str, str]:
     return criterion.column, criterion.asks()
 
 
+def nodes_left_out(report: StudyReport) -> str:
+    """Which of the study's nodes are not in the node level, and why: parts that add up to all that are not."""
+    parts = {**((report.results.get("node_level") or {}).get("left_out") or {}), **report.unused}
+    told = [f"{n} {_LEFT_OUT.get(why, why)}" for why, n in parts.items() if n]
+    return f"{counted(sum(parts.values()), 'more node is', 'more nodes are')} not counted here: {listed(told)}." if told else ""
+
+
+_LEFT_OUT = {
+    "other side": "not of the operated side",
+    "status unlabeled": "of unknown status",
+    "patient used for training": "of training patients",
+    "cN0 patient": "of cN0 patients",
+    "no status given": "without a status",
+}
+"""Reasons of ``results.json`` in words that follow a number."""
+
+
 def _found(report: StudyReport) -> Iterator[str]:
     results = report.results
     level = level_words(results)
@@ -148,7 +165,6 @@ def _limits(report: StudyReport) -> Iterator[str]:
             of_evaluable = percent(report.n_indeterminate / (n_nodes - n_missing))
             unsure = f"; {of_evaluable} of the others lie half-way between the groups (indeterminate)"
         yield f"{share}{unsure}."
-    yield from _few(report)
     yield "One study, seen once: how the model does on other patients, scanners and hospitals is not known from it."
 
 

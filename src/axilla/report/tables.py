@@ -179,7 +179,7 @@ def _largest(differences: pd.DataFrame, level: str) -> Table:
             effect = {"estimate": found["effect"], "low": found["low"], "high": found["high"]}
             row += [DASH if is_missing(found["effect"]) else _interval(effect, number, 2), p_short(found["p_holm"])]
         rows.append(row)
-    columns += [column for name in cohorts for column in (f"g, {name}", f"P, {name}")]
+    columns += [column for name in cohorts for column in (f"g, {name}", f"P after Holm, {name}")]
     tests, methods = (sorted(set(differences[name]) - {""}) for name in ("test", "method"))
     note = (
         f"g, difference of the means in standard deviations (Hedges), with its {level} interval ({'; '.join(methods)}); P after "
@@ -196,7 +196,7 @@ def _classes(frame: pd.DataFrame) -> Table:
         for name, rows in frame.groupby("cohort", sort=False)
         if rows["compared"].any() or name == frame["cohort"].iloc[0]
     }
-    columns = ["Class", *(f"{what}, {name}" for name in cohorts for what in ("Differ", "Median |g|", "Largest (g)"))]
+    columns = ["Class", *(f"{what}, {name}" for name in cohorts for what in ("Differ after Holm", "Median |g|", "Largest (g)"))]
     rows = []
     for feature_class in dict.fromkeys(frame["feature_class"]):
         row = [CLASS_NAMES[feature_class]]
