@@ -250,8 +250,12 @@ def _check_known(patients: tuple[Patient, ...], criteria: tuple[Criterion, ...])
         )
 
 
+NOT_IN_SHEET = "not in the clinical sheet"
+"""Why a patient of whom nothing is known is excluded."""
+
+
 def _missing_row(patient: Patient) -> str:
-    return "" if patient.has_row else "not in the clinical sheet"
+    return "" if patient.has_row else NOT_IN_SHEET
 
 
 def _missing_fact(patient: Patient) -> str:

@@ -23,6 +23,7 @@ from axilla.evaluate import (
     patient_table,
     split_status,
 )
+from axilla.pipeline.learn import summary_lines
 
 FAST = EvaluateSettings(n_resamples=200)
 
@@ -434,6 +435,7 @@ def test_one_patient_of_a_status_gives_no_bootstrap_interval() -> None:
     assert "bootstrap" not in level["rates"]["sensitivity"].get("intervals", {})
     assert "bootstrap" in level["rates"]["specificity"]["intervals"]
     assert "bootstrap" not in level["auc_score"]["intervals"]
+    assert "fewer than 2 patients" in level["auc_score"]["no_interval"]["bootstrap"]
     assert level["rates"]["sensitivity"]["low"] < level["rates"]["sensitivity"]["high"]
 
 
@@ -446,6 +448,7 @@ def test_a_bootstrap_that_can_only_draw_the_same_again_gives_no_interval() -> No
     for rate in level["rates"].values():
         assert rate["low"] < rate["high"]
         assert "bootstrap" not in rate.get("intervals", {})
+        assert "gives the same value" in rate["no_interval"]["bootstrap"]
 
 
 def test_the_confidence_level_is_that_of_the_settings():
@@ -460,3 +463,14 @@ def test_the_confidence_level_is_that_of_the_settings():
     assert rate.interval == stats.wilson(37, 42, 0.5)
     with pytest.raises(InvalidValueError, match=r"between 0\.5 and 1"):
         EvaluateSettings(level=95)
+
+
+def test_the_terminal_tells_the_interval_by_patient_or_what_the_other_takes_for_granted() -> None:
+    """And the warning of few patients speaks of that interval."""
+    by_patient = evaluate(*node_frames((18, 2, 19, 3), per_patient=4))
+    one_each = evaluate(*node_frames((6, 2, 7, 1)))
+    interval = by_patient.node_level.auc_score.others["bootstrap"]
+    assert f"({interval.low:.3f}-{interval.high:.3f}, bootstrap by patient, 2000" in "\n".join(summary_lines(by_patient))
+    assert any("intervals by patient are rough" in words for words in by_patient.warnings)
+    assert "DeLong, nodes taken as independent)" in "\n".join(summary_lines(one_each))
+    assert any("the interval of the AUC takes nodes as independent" in words for words in one_each.warnings)

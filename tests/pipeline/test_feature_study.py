@@ -348,7 +348,10 @@ def test_nodes_of_the_other_side_are_shown_and_not_used(made: Made, tmp_path: Pa
 def test_where_no_side_is_told_nodes_are_taken_as_operated_with_a_warning(made: Made, tmp_path: Path, capsys) -> None:
     assert made.study_again(tmp_path, renamed(made.simulated.features, lambda node: f"node {node[1:]}")) == 0
     assert "side of 280 nodes of 44 patients" in capsys.readouterr().out
-    assert "side of 280 nodes of 44 patients" in (tmp_path / "study/report/index.html").read_text(encoding="utf-8")
+    report = (tmp_path / "study/report/index.html").read_text(encoding="utf-8")
+    assert "side of 280 nodes of 44 patients" in report
+    assert "every node was taken as of the operated side and counted" in report
+    assert "Only nodes of the operated side" not in report
     assert read_model(tmp_path / "study/model/model.json").provenance.n_nodes == 96
 
 
@@ -486,3 +489,25 @@ def test_the_papers_numbers_of_patients_and_nodes_come_out(tmp_path: Path) -> No
     results = json.loads((tmp_path / "study/results/results.json").read_text())
     assert [results["patient_level"][name]["n"] for name in ("cN0", "cN+", "cN+ without training patients")] == [128, 350, 160]
     assert len(read_model(tmp_path / "study/model/model.json").feature_names) == N_FACTORS
+
+
+def test_what_the_tables_cannot_say_is_told(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pd.read_csv(made.source / "features.csv").drop(columns=["original_ngtdm_Busyness"]).astype({"reason": object})
+    frame.loc[frame.index[:3], "original_firstorder_Mean"] = np.nan
+    frame.loc[frame.index[:3], ["feature_status", "reason"]] = ["refused", "too small"]
+    frame.to_csv(tmp_path / "features.csv", index=False)
+    sheet, study = str(made.source / "clinical.csv"), tmp_path / "s"
+    assert run(["study", str(tmp_path / "features.csv"), "--clinical", sheet, "-o", str(study)]) == 0
+    said = capsys.readouterr().out
+    assert f"nodes that count: {len(frame)}, 3 of them without features" in said
+    assert "warning: The tables lack 1 of the 107 features: original_ngtdm_Busyness." in said
+    assert "hold no detection score" in said
+    assert "hold no detection score" in (study / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_refused_run_says_that_what_lies_there_is_older(made: Made, tmp_path: Path, capsys) -> None:
+    study = Path(shutil.copytree(made.study, tmp_path / "study"))
+    with (study / "study.toml").open("a") as decisions:
+        decisions.write('[criteria.nobody]\ncolumn = "age"\nat_least = 119\nreason = "young"\n')
+    assert run(["run", str(study)]) == 3
+    assert "are of an earlier run" in capsys.readouterr().err

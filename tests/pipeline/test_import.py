@@ -63,7 +63,7 @@ def test_nothing_to_train_on_says_why(tmp_path: Path, capsys: pytest.CaptureFixt
     put(tmp_path / "ct", thorax(200), patient_id="A")
     assert run(["import", str(tmp_path / "ct"), "--study", str(tmp_path / "study")]) == 0
     assert run(["run", str(tmp_path / "study")]) == 3
-    assert "1 patient(s): not in the clinical sheet" in capsys.readouterr().err
+    assert "No patient is in a clinical sheet yet; import one" in capsys.readouterr().err
 
 
 def test_one_identifier_with_two_names_is_told_without_the_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

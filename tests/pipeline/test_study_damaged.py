@@ -84,6 +84,8 @@ def test_the_others_are_done_and_every_patient_and_node_is_accounted_for(
         assert name[patient] in html
         assert patient not in html
     assert "The nodes of 1 patient were drawn by hand" in html
+    table = pd.read_csv(damaged / "results" / "tables" / "table_1.csv")
+    assert sum(int(head.split("n = ")[1].rstrip(")")) for head in table.columns if head.startswith(("cN0 (", "cN+ ("))) == 7
     check_flow(damaged)
 
 

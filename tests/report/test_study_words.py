@@ -330,3 +330,54 @@ def test_where_not_everyone_is_pictured_the_page_says_so(paper, drawing):
     assert "Pictures stand here of 1 patients" in render_study(pictured)
     assert "Pictures stand here" not in render_study(replace(pictured, patients=pictured.patients[:1]))
     assert "Pictures stand here" not in render_study(paper)
+
+
+def test_which_nodes_counted_follows_whether_their_sides_are_told(paper):
+    tables = replace(paper, tools=("Slicer",), unused={"not of the operated side": 5})
+    n_nodes = sum(entry.n_nodes for entry in paper.patients) + 5
+    assert "Only nodes of the operated side counted." in text_of(tables)
+    untold = text_of(replace(tables, n_side_untold=n_nodes))
+    assert "every node was taken as of the operated side and counted" in untold
+    assert "Only nodes of the operated side" not in untold
+    assert "the side of 3 nodes, all taken as of the operated side" in text_of(replace(tables, n_side_untold=3))
+
+
+AREA = {"estimate": 0.9, "low": 0.8, "high": 0.95, "method": "DeLong"}
+BY_PATIENT = {"estimate": 0.9, "low": 0.6, "high": 0.97, "method": "bootstrap by patient, 2000 resamples, percentile"}
+
+
+def with_areas(report: StudyReport, area: dict) -> StudyReport:
+    nodes = {**report.results["node_level"], "auc_hard_label": area, "auc_score": area}
+    return replace(report, results={**report.results, "node_level": nodes})
+
+
+def test_the_interval_told_is_by_patient_or_says_what_it_takes_for_granted(paper, model_document):
+    for area, words in (
+        ({**AREA, "intervals": {"delong": AREA, "bootstrap": BY_PATIENT}}, "0.600 to 0.970, bootstrap by patient)"),
+        ({**AREA, "intervals": {"delong": AREA}}, "0.800 to 0.950, DeLong, nodes taken as independent)"),
+    ):
+        report = with_areas(paper, area)
+        assert words in " ".join(in_short(report).found)
+        assert words in " ".join(model_card(model_document, report).sections[3].sentences)
+
+
+def test_where_there_is_no_bootstrap_a_dash_and_a_sentence_stand_in_its_place(paper):
+    report = with_areas(paper, {**AREA, "intervals": {"delong": AREA}, "no_interval": {"bootstrap": "too few patients"}})
+    rates = {**report.results["node_level"]["rates"]}
+    rates["ppv"] = {**rates["ppv"], "no_interval": {"bootstrap": "too few patients"}}
+    nodes = {**report.results["node_level"], "rates": rates}
+    report = replace(report, results={**report.results, "node_level": nodes})
+    tables = study_tables(report)
+    assert cells(tables["nodes_auc"])["bootstrap by patient"] == ["\u2013", "\u2013"]
+    assert "No bootstrap interval of two-group label (as the paper) and score: too few patients." in tables["nodes_auc"].note
+    assert set(cells(tables["nodes_rates"])["95 % interval (bootstrap by patient)"]) == {"\u2013"}
+    assert "No bootstrap interval of PPV: too few patients." in tables["nodes_rates"].note
+    assert "no bootstrap interval, because too few patients." in text_of(report)
+    assert "bootstrap by patient." in text_of(paper)
+
+
+def test_the_model_card_says_of_data_only_what_is_known(paper, model_document):
+    provenance = {**model_document["provenance"], "is_synthetic": False}
+    card = model_card({**model_document, "provenance": provenance}, paper)
+    assert "declared" not in str(card)
+    assert "(not labeled synthetic)" in card.sections[2].sentences[0]

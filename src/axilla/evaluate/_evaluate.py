@@ -162,16 +162,9 @@ def _node_level(nodes: pd.DataFrame, left_out: Mapping[str, int], settings: Eval
     patient = np.asarray(codes, dtype=np.int64)
     positive = (evaluable["status"] == METASTATIC).to_numpy()
     strata = _strata(positive, patient, len(names))
-    warnings = []
     draws = None
     if len(names):
         draws = stats.patient_draws(strata, settings.n_resamples, np.random.default_rng(settings.seed))
-        few = min(int(((strata & status) > 0).sum()) for status in (1, 2))
-        if few < settings.few_patients:
-            warnings.append(
-                f"The node-level results rest on {len(names)} patients, {few} of them of the rarer status; "
-                "intervals by patient are rough."
-            )
     level = NodeLevel(
         counts=counts,
         rates={rate: _node_rate(rate, counts, evaluable["outcome"], patient, draws, settings.level) for rate in RATES},
@@ -181,7 +174,18 @@ def _node_level(nodes: pd.DataFrame, left_out: Mapping[str, int], settings: Eval
         not_evaluable=len(nodes) - len(evaluable),
         left_out=left_out,
     )
-    return level, warnings
+    few = min(int(((strata & status) > 0).sum()) for status in (1, 2))
+    return level, [_few_patients(level, few)] if len(names) and few < settings.few_patients else []
+
+
+def _few_patients(level: NodeLevel, few: int) -> str:
+    """What few patients do to the interval that is told of the AUC."""
+    rest = f"The node-level results rest on {level.n_patients} patients, {few} of them of the rarer status"
+    if "bootstrap" in level.auc_score.others:
+        return f"{rest}; intervals by patient are rough."
+    if level.auc_score.interval is None:
+        return f"{rest}; rates are rough."
+    return f"{rest}; the interval of the AUC takes nodes as independent, for want of one by patient, and may be too narrow."
 
 
 def _strata(positive: npt.NDArray[np.bool_], patient: npt.NDArray[np.int64], n_patients: int) -> npt.NDArray[np.int64]:
@@ -198,12 +202,18 @@ def _node_rate(
     if quantity.interval is None or draws is None:
         return quantity
     top, bottom = (np.bincount(patient, weights=outcomes.isin(names), minlength=draws.shape[1]) for names in _PARTS[rate])
-    return Quantity(quantity.interval, others=_unless_a_point(stats.bootstrap_ratio(top, bottom, draws, level)))
+    bootstrap = stats.bootstrap_ratio(top, bottom, draws, level)
+    if _is_point(bootstrap):
+        return Quantity(quantity.interval, without={"bootstrap": SAME_RESAMPLES})
+    return Quantity(quantity.interval, others={"bootstrap": bootstrap})
 
 
-def _unless_a_point(interval: stats.Interval) -> dict[str, stats.Interval]:
-    """The bootstrap's interval; none where every resample gives the same (one patient a stratum): it would say all is known."""
-    return {"bootstrap": interval} if interval.low < interval.high else {}
+SAME_RESAMPLES = "every resample of patients gives the same value"
+"""Why there is no bootstrap interval: one of no width would say that all is known."""
+
+
+def _is_point(interval: stats.Interval) -> bool:
+    return not interval.low < interval.high
 
 
 _PARTS: Mapping[str, tuple[list[str], list[str]]] = {
@@ -236,9 +246,14 @@ def _auc(
         "newcombe": stats.newcombe_auc(delong.estimate, n_positive, n_negative, level),
         "newcombe_score": stats.newcombe_auc_score(delong.estimate, n_positive, n_negative, level),
     }
-    if min(len(np.unique(patient[positive])), len(np.unique(patient[~positive]))) >= MIN_BOOTSTRAP_PATIENTS:
-        others |= _unless_a_point(stats.bootstrap_auc(positive, score, patient, draws, level))
-    return Quantity(_area(positive, score, level), others=others)
+    area = _area(positive, score, level)
+    if min(len(np.unique(patient[positive])), len(np.unique(patient[~positive]))) < MIN_BOOTSTRAP_PATIENTS:
+        too_few = f"fewer than {MIN_BOOTSTRAP_PATIENTS} patients have metastatic, or have benign nodes"
+        return Quantity(area, others=others, without={"bootstrap": too_few})
+    bootstrap = stats.bootstrap_auc(positive, score, patient, draws, level)
+    if _is_point(bootstrap):
+        return Quantity(area, others=others, without={"bootstrap": SAME_RESAMPLES})
+    return Quantity(area, others={**others, "bootstrap": bootstrap})
 
 
 def _area(positive: npt.NDArray[np.bool_], score: stats.FloatArray, level: float) -> stats.Interval:

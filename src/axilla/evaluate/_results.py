@@ -28,11 +28,14 @@ class Quantity:
         Why `interval` is None; empty otherwise.
     others : mapping of str to Interval
         The same estimate with intervals by other methods, by a short name.
+    without : mapping of str to str
+        Methods, by the same short names, that give no interval, and why.
     """
 
     interval: Interval | None
     reason: str = ""
     others: Mapping[str, Interval] = field(default_factory=dict)
+    without: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.interval is None) == (self.reason == ""):
@@ -45,6 +48,8 @@ class Quantity:
         document = _interval(self.interval)
         if self.others:
             document["intervals"] = {name: _interval(other) for name, other in self.others.items()}
+        if self.without:
+            document["no_interval"] = dict(self.without)
         return document
 
 
@@ -318,7 +323,9 @@ def quantity_rows(measure: str, quantity: Quantity) -> list[dict[str, Any]]:
     if quantity.interval is None:
         return [{"measure": measure, "method": "", "reason": quantity.reason}]
     intervals = dict.fromkeys((quantity.interval, *quantity.others.values()))
-    return [{"measure": measure, **_interval(interval), "reason": ""} for interval in intervals]
+    rows = [{"measure": measure, **_interval(interval), "reason": ""} for interval in intervals]
+    absent = [{"method": name, "reason": reason} for name, reason in quantity.without.items()]
+    return rows + [{"measure": measure, "estimate": quantity.interval.estimate, **row} for row in absent]
 
 
 def _interval(interval: Interval) -> dict[str, Any]:

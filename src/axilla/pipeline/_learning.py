@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from axilla._version import __version__
-from axilla.cohort import Cohort
+from axilla.cohort import NOT_IN_SHEET, Cohort
 from axilla.errors import InputRefusedError
 from axilla.evaluate import axillae_of, choose_rule, compare_rules, evaluate, node_status_of, patient_status_of, rule_table
 from axilla.io.database import JournalRow, StudyDatabase
@@ -45,6 +45,8 @@ class Measured:
     tools: tuple[str, ...] = ()
     """What measured the nodes, where the features came as tables; empty where axilla did on the study's own CTs."""
     warnings: tuple[str, ...] = field(default=())
+    n_side_untold: int = 0
+    """Nodes whose side no table tells; they are taken as of the operated side."""
     drawn: frozenset[str] = frozenset()
     """Patients whose nodes are those of a mask that the user brought."""
 
@@ -104,6 +106,7 @@ def learn(title: str, cohort: Cohort, failed: Mapping[str, str], measured: Measu
         is_synthetic=measured.is_synthetic,
         tools=measured.tools,
         warnings=measured.warnings,
+        n_side_untold=measured.n_side_untold,
         drawn=measured.drawn,
     )
 
@@ -112,6 +115,10 @@ def check_something_done(cohort: Cohort, failed: Mapping[str, str]) -> None:
     """Refuse a study none of whose patients could be finished, with the reasons, most frequent first."""
     if set(failed) < {patient.patient_id for patient in cohort.patients}:
         return
+    if cohort.excluded and not failed and set(cohort.excluded.values()) == {NOT_IN_SHEET}:
+        raise InputRefusedError(
+            "No patient is in a clinical sheet yet; import one: axilla import SRC... --study STUDY --clinical FILE"
+        )
     told = _most_frequent([*failed.values(), *cohort.excluded.values()])
     raise InputRefusedError(
         f"No patient could be finished, so there is nothing to train on. {told or 'The study has no patients; import some.'}"
@@ -187,6 +194,7 @@ def _outcome(folder: StudyFolder, results: StudyResults, notes: Sequence[str]) -
         *label,
         f"{len(cohort.patients)} patients included, {len(cohort.excluded)} excluded, {len(failed)} failed",
         *_counts_lines(cohort),
+        _nodes_line(results.features),
         *summary_lines(results.evaluation),
         f"patient rule: {results.rules.in_force.text}; the training patients choose {results.rules.choice.chosen.text}",
         *notes,
@@ -202,10 +210,15 @@ def _outcome(folder: StudyFolder, results: StudyResults, notes: Sequence[str]) -
         "excluded": dict(cohort.excluded),
         "failed": dict(failed),
         "notes": list(notes),
-        "warnings": list(results.warnings),
+        "warnings": [*results.warnings, *results.evaluation.warnings],
         "results": results.evaluation.to_dict(),
     }
     return Outcome(result, lines, failed)
+
+
+def _nodes_line(features: FeatureTable) -> str:
+    without = len(features) - len(features.evaluable)
+    return f"nodes that count: {len(features)}" + (f", {without} of them without features (not evaluable)" if without else "")
 
 
 def _counts_lines(cohort: Cohort) -> Sequence[str]:

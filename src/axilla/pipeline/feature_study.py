@@ -39,6 +39,7 @@ from axilla.pipeline._pseudonyms import check_zeros, kept_pseudonyms, pseudonyms
 from axilla.pipeline.learn import check_patients_differ
 from axilla.pipeline.reporting import StudyResults
 from axilla.pipeline.settings import StudySettings
+from axilla.radiomics import FEATURE_NAMES
 from axilla.table import FeatureTable
 
 NO_ROW = "no row in the feature tables"
@@ -156,7 +157,8 @@ def _learn(decisions: StudyDecisions, patients: Iterable[Patient], tables: Table
         is_synthetic=tables.is_synthetic,
         feature_settings=tables.settings,
         tools=tables.tools,
-        warnings=_side_warnings(frame.loc[untold, "patient_id"]),
+        warnings=(*_side_warnings(frame.loc[untold, "patient_id"]), *_table_warnings(tables)),
+        n_side_untold=int(untold.sum()),
     )
     return learn(decisions.title, cohort, failed, measured, settings)
 
@@ -167,6 +169,18 @@ def _side_warnings(owners: pd.Series) -> tuple[str, ...]:
     return (
         f"The tables do not say the side of {len(owners)} nodes of {owners.nunique()} patients; these nodes are taken as of the "
         "operated side.",
+    )
+
+
+def _table_warnings(tables: Tables) -> tuple[str, ...]:
+    missing = sorted(set(FEATURE_NAMES) - set(tables.features.feature_names))
+    lacking = f"The tables lack {len(missing)} of the {len(FEATURE_NAMES)} features: {', '.join(missing[:5])}"
+    score = (
+        "Feature tables hold no detection score: nodes below the detection threshold, which axilla run leaves out, count here."
+    )
+    return (
+        *([f"{lacking}{', ...' if len(missing) > 5 else ''}."] if missing else []),
+        *([score] if any(tool.startswith("axilla") for tool in tables.tools) else []),
     )
 
 

@@ -126,7 +126,10 @@ def _auc_line(level: NodeLevel) -> str:
     auc = level.auc_score.interval
     if auc is None:
         return f"AUC of the node score: not computed ({level.auc_score.reason})"
-    return f"AUC of the node score: {auc.estimate:.3f} ({auc.low:.3f}-{auc.high:.3f}, {auc.method})"
+    by_patient = level.auc_score.others.get("bootstrap")
+    interval = by_patient or auc
+    how = interval.method if by_patient else f"{interval.method}, nodes taken as independent"
+    return f"AUC of the node score: {auc.estimate:.3f} ({interval.low:.3f}-{interval.high:.3f}, {how})"
 
 
 def _percent(quantity: Quantity) -> str:

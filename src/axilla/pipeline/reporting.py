@@ -72,6 +72,8 @@ class StudyResults:
     tools: tuple[str, ...] = ()
     """What measured the nodes, where the study was made from feature tables; there are then no pictures."""
     warnings: tuple[str, ...] = ()
+    n_side_untold: int = 0
+    """Nodes whose side no table tells; they are taken as of the operated side."""
     drawn: frozenset[str] = frozenset()
     """Patients whose nodes are those of a mask that the user brought."""
 
@@ -126,7 +128,7 @@ def _study_report(
         results=results.evaluation.to_dict(),
         patients=tuple(_entries(results, pictures)),
         cohorts=_cohort_frame(results),
-        baseline=baseline_table(results.cohort),
+        baseline=baseline_table(Cohort(results.finished)),
         figures=figures,
         n_indeterminate=_indeterminate(results),
         differences=results.differences,
@@ -139,6 +141,8 @@ def _study_report(
         is_synthetic=results.is_synthetic,
         warnings=(*results.warnings, *results.model.warnings),
         tools=results.tools,
+        n_side_untold=results.n_side_untold,
+        unused=Counter(results.nodes.loc[results.nodes["counts"] != "", "counts"]),
         n_drawn=sum(patient.patient_id in results.drawn for patient in results.finished),
         criteria=results.settings.criteria,
     )

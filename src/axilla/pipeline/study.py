@@ -5,7 +5,8 @@ What one patient's data breaks is recorded for that patient, and the others go o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -57,16 +58,29 @@ def _run(folder: StudyFolder, workers: Workers, holder: str, progress: Progress)
         cohort = screen(database.patients(), settings.criteria)
         cases = run_cases(folder, database, cohort.patients, settings.case, workers, holder, progress)
     progress(LEARN.name, 0, 1)
-    results = _learn(folder, cohort, cases.failed, settings)
+    with _telling_what_is_old(folder):
+        results = _learn(folder, cohort, cases.failed, settings)
     progress(LEARN.name, 1, 1)
     return write_study(folder, results, progress, cases.notes)
 
 
 def _run_tables(folder: StudyFolder, progress: Progress) -> Outcome:
     progress(LEARN.name, 0, 1)
-    results = learn_from_tables(folder)
+    with _telling_what_is_old(folder):
+        results = learn_from_tables(folder)
     progress(LEARN.name, 1, 1)
     return write_study(folder, results, progress)
+
+
+@contextlib.contextmanager
+def _telling_what_is_old(folder: StudyFolder) -> Iterator[None]:
+    """A refusal says that what lies there shows an earlier run."""
+    try:
+        yield
+    except InputRefusedError as error:
+        if not folder.report_path.is_file():
+            raise
+        raise InputRefusedError(f"{error} Results and report that lie in {folder.root} are of an earlier run.") from error
 
 
 def report_study(root: Path) -> Path:

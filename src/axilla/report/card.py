@@ -11,7 +11,7 @@ from typing import Any
 
 from axilla._version import __version__
 from axilla.report.nouns import StudyReport
-from axilla.report.tables import COHORTS, level_words
+from axilla.report.tables import COHORTS, level_words, told_interval
 from axilla.report.words import DASH, counted, listed, number, percent, plain
 
 
@@ -95,7 +95,7 @@ def _facts(model: Mapping[str, Any], provenance: Mapping[str, Any], features: Se
     facts = [
         ("Made by", f"axilla {(provenance.get('versions') or {}).get('axilla', __version__)}, Apache-2.0; readable JSON"),
         ("Kind", f"unsupervised: z-scores, correlation filter (|r| > {threshold}), K-means with k = 2; score d1 - d2"),
-        ("Trained on", "synthetic data (simulated CTs)" if provenance.get("is_synthetic") else "data declared as real"),
+        ("Trained on", "synthetic data (simulated CTs)" if provenance.get("is_synthetic") else "data not labeled synthetic"),
         ("Training nodes", f"{provenance.get('n_nodes', DASH)} of {provenance.get('n_patients', DASH)} patients"),
         ("Group 1 / Group 2", f"{provenance.get('n_group_1', DASH)} / {provenance.get('n_group_2', DASH)} nodes"),
         ("Features used", f"{len(features)}; {dropped} not used"),
@@ -107,7 +107,7 @@ def _facts(model: Mapping[str, Any], provenance: Mapping[str, Any], features: Se
 
 
 def _training(provenance: Mapping[str, Any]) -> tuple[str, ...]:
-    kind = "simulated" if provenance.get("is_synthetic") else "real, as declared"
+    kind = "simulated" if provenance.get("is_synthetic") else "not labeled synthetic"
     sentences = [
         f"{provenance.get('n_nodes', DASH)} nodes of {provenance.get('n_patients', DASH)} patients ({kind}), without labels; "
         f"{provenance.get('n_not_evaluable', DASH)} more had no features and were left out."
@@ -129,8 +129,9 @@ def _evaluated(study: StudyReport | None) -> tuple[str, ...]:
         area = nodes.get("auc_score") or {}
         measures = [f"{words} {_with_interval(nodes['rates'][name])}" for name, words in _MEASURES.items()]
         if area.get("estimate") is not None:
-            low, high = number(area["low"], 3), number(area["high"], 3)
-            measures.append(f"AUC of the score {number(area['estimate'], 3)} ({low} to {high})")
+            interval, how = told_interval(area)
+            low, high = number(interval["low"], 3), number(interval["high"], 3)
+            measures.append(f"AUC of the score {number(area['estimate'], 3)} ({low} to {high}, {how})")
         sentences.append(f"{counted(nodes['n'], 'node')} with known status: {listed(measures)}.")
     for name, found in (results.get("patient_level") or {}).items():
         if name in COHORTS and found.get("n"):

@@ -112,7 +112,7 @@ def _cohorts(report: StudyReport) -> Iterator[str]:
 def _nodes(report: StudyReport) -> Iterator[str]:
     if report.tools:
         yield f"The nodes' features were given as tables, measured by {listed(report.tools)}; no CT was seen by axilla."
-        yield "Only nodes of the operated side counted; nodes without features are told as not evaluable at every step."
+        yield f"{_which_counted(report)} Nodes without features are told as not evaluable at every step."
         return
     n_finished = sum(not entry.failure for entry in report.patients)
     is_drawn = 0 < n_finished <= report.n_drawn
@@ -128,6 +128,19 @@ def _nodes(report: StudyReport) -> Iterator[str]:
     yield (
         f"Only nodes of the operated side{above} counted; the others are shown, never used. Nodes without features are told as "
         "not evaluable at every step."
+    )
+
+
+def _which_counted(report: StudyReport) -> str:
+    """Of nodes in tables; a table tells the side of all its nodes or of none."""
+    n_nodes = sum(entry.n_nodes for entry in report.patients) + sum(report.unused.values())
+    if not report.n_side_untold:
+        return "Only nodes of the operated side counted."
+    if report.n_side_untold == n_nodes:
+        return "The tables do not say the side of the nodes: every node was taken as of the operated side and counted."
+    return (
+        f"The tables do not say the side of {counted(report.n_side_untold, 'node')}, all taken as of the operated side and "
+        "counted; of the other nodes only those of the operated side counted."
     )
 
 
@@ -253,8 +266,7 @@ def _statistics(report: StudyReport) -> Iterator[str]:
     level = level_words(report.results)
     yield (
         f"Metastatic counted as positive. Proportions have {level} intervals by Wilson; the areas under the ROC curve of the "
-        "two-group label and of the score have intervals by DeLong, Hanley-McNeil (1982), Newcombe (2006, methods 4 and 5) and "
-        "bootstrap."
+        f"two-group label and of the score have intervals by DeLong, Hanley-McNeil (1982){_last_methods(report.results)}."
     )
     evaluate = report.settings.get("evaluate") or {}
     if "n_resamples" in evaluate:
@@ -269,6 +281,18 @@ def _statistics(report: StudyReport) -> Iterator[str]:
         "called significant. Apart from Holm's adjustment over features, P values are not adjusted for the number of tests."
     )
     yield ("Results in cN+ are given as the paper has them, with the patients the model was trained on, and without (leak-free).")
+
+
+def _last_methods(results: Mapping[str, Any]) -> str:
+    """Newcombe's methods, and the bootstrap where patients allow it."""
+    nodes = results.get("node_level") or {}
+    without = [((nodes.get(name) or {}).get("no_interval") or {}).get("bootstrap") for name in ("auc_hard_label", "auc_score")]
+    newcombe = "Newcombe (2006, methods 4 and 5)"
+    if all(without):
+        return (
+            f" and {newcombe}; there is no bootstrap interval, because {' and because '.join(dict.fromkeys(map(str, without)))}"
+        )
+    return f", {newcombe} and{' (of one of the two)' if any(without) else ''} bootstrap by patient"
 
 
 def _comparison_of_groups(differences: pd.DataFrame | None) -> Iterator[str]:

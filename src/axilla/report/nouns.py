@@ -203,6 +203,10 @@ class StudyReport:
     warnings : tuple of str
     tools : tuple of str
         What measured the nodes, where the study was made from feature tables; empty where axilla saw the CTs.
+    n_side_untold : int
+        Nodes whose side no table tells; they are taken as of the operated side.
+    unused : mapping of str to int
+        Nodes that do not count, by the reason why.
     n_drawn : int
         Finished patients whose nodes are those of a mask that the user brought.
     title : str
@@ -225,6 +229,8 @@ class StudyReport:
     is_synthetic: bool = False
     warnings: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+    n_side_untold: int = 0
+    unused: Mapping[str, int] = field(default_factory=dict)
     n_drawn: int = 0
     title: str = "Radiomic groups of axillary lymph nodes on chest CT"
 
@@ -236,7 +242,7 @@ class StudyReport:
             _need(self.differences, DIFFERENCE_NEEDS, "differences")
         if self.class_summary is not None:
             _need(self.class_summary, CLASS_NEEDS, "summary of feature classes")
-        for name in ("results", "figures", "settings", "versions"):
+        for name in ("results", "figures", "settings", "versions", "unused"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
 

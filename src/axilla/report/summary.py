@@ -9,7 +9,7 @@ from typing import Any
 
 from axilla.cohort import PAPER_CRITERIA, Criterion
 from axilla.report.nouns import StudyReport
-from axilla.report.tables import COHORTS, level_words
+from axilla.report.tables import COHORTS, level_words, told_interval
 from axilla.report.words import counted, listed, number, p_words, percent, plain
 from axilla.stats import SIGNIFICANCE
 
@@ -101,9 +101,7 @@ def _nodes_found(nodes: Mapping[str, Any], level: str) -> str:
     )
     if area.get("estimate") is None:
         return f"{sentence}; the area under the ROC curve cannot be computed ({area.get('reason', 'no score')})."
-    by_patient = (area.get("intervals") or {}).get("bootstrap")
-    interval = by_patient or area
-    how = "drawn by patient" if by_patient else interval["method"]
+    interval, how = told_interval(area)
     return (
         f"{sentence}; the area under the ROC curve of the score is {number(area['estimate'], 3)} ({level} interval "
         f"{number(interval['low'], 3)} to {number(interval['high'], 3)}, {how})."

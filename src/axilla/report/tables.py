@@ -112,6 +112,14 @@ def level_words(results: Mapping[str, Any]) -> str:
     return f"{100 * float(results.get('level', LEVEL)):g} %"
 
 
+def told_interval(area: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """The interval of an AUC that is told in sentences, and how it was made: by patient where there is such a one."""
+    by_patient = (area.get("intervals") or {}).get("bootstrap")
+    if by_patient:
+        return by_patient, "bootstrap by patient"
+    return area, f"{area['method']}, nodes taken as independent"
+
+
 def _tables(report: StudyReport) -> Iterator[Table]:
     results = report.results
     level = level_words(results)
@@ -282,9 +290,15 @@ def _areas(found: Mapping[str, Any], level: str) -> Table:
             if interval.get("estimate") is not None:
                 methods.setdefault(interval["method"], {})[name] = _interval(interval, number, 3)
     rows = [[method, *(cells.get(name, DASH) for name in areas)] for method, cells in methods.items()]
+    without = {name.lower(): (area.get("no_interval") or {}).get("bootstrap") for name, area in areas.items()}
+    if any(without.values()) and not any("bootstrap" in area.get("intervals", {}) for area in areas.values()):
+        rows.append(["bootstrap by patient", *[DASH] * len(areas)])
     rows = rows or [["none", *[DASH] * len(areas)]]
     reasons = [f"{name}: not computable: {area['reason']}." for name, area in areas.items() if area.get("reason")]
-    note = " ".join(reasons) or "The first row is the interval told elsewhere in this report. The paper prints the label's AUC."
+    told = (
+        "Sentences tell the interval by patient where there is one, else that of the first row, which takes nodes as independent."
+    )
+    note = " ".join([*(reasons or [f"{told} The paper prints the label's AUC."]), *_without(without)])
     return _table("nodes_auc", f"Nodes: area under the ROC curve ({level} interval)", ["Interval by", *areas], rows, note)
 
 
@@ -306,7 +320,8 @@ def _rates(name: str, title: str, rates: Mapping[str, Any], counts: Counts, unit
     rows = [["Estimate", *(percent(_of(rates, rate, "estimate"), 2) for rate in RATES)]]
     rows.append([f"{level} interval (Wilson)", *(_range(rates.get(rate) or {}) for rate in RATES)])
     bootstrap = {rate: ((rates.get(rate) or {}).get("intervals") or {}).get("bootstrap") for rate in RATES}
-    if any(bootstrap.values()):
+    without = {rate: (_of(rates, rate, "no_interval") or {}).get("bootstrap") for rate in RATES}
+    if any(bootstrap.values()) or any(without.values()):
         rows.append([f"{level} interval (bootstrap by patient)", *(_range(bootstrap[rate] or {}) for rate in RATES)])
     fractions = {rate: counts.fraction(rate) for rate in RATES}
     rows.append([unit, *(f"{top}/{bottom}" for top, bottom, _ in fractions.values())])
@@ -314,7 +329,15 @@ def _rates(name: str, title: str, rates: Mapping[str, Any], counts: Counts, unit
         f"{SHORT_NAMES[rate]} not computable: {_of(rates, rate, 'reason')}." for rate in RATES if _of(rates, rate, "reason")
     ]
     columns = ["", *(SHORT_NAMES[rate] for rate in RATES)]
-    return _table(name, title, columns, rows, " ".join([ABBREVIATIONS, *missing]))
+    note = " ".join([ABBREVIATIONS, *missing, *_without({SHORT_NAMES[rate]: reason for rate, reason in without.items()})])
+    return _table(name, title, columns, rows, note)
+
+
+def _without(reasons: Mapping[str, str | None]) -> Iterator[str]:
+    """Why there is no bootstrap interval, a sentence per reason."""
+    for reason in dict.fromkeys(filter(None, reasons.values())):
+        named = [name for name, why in reasons.items() if why == reason]
+        yield f"No bootstrap interval of {listed(named)}: {reason}."
 
 
 def _against_clinical(shown: Mapping[str, Mapping[str, Any]], level: str) -> Table:
