@@ -64,6 +64,11 @@ class Patient:
         object.__setattr__(self, "facts", MappingProxyType(dict(self.facts)))
 
     @property
+    def has_row(self) -> bool:
+        """Whether the clinical sheet has the patient: its other columns are among the facts then, even if empty."""
+        return bool(self.facts or self.clinical or self.operated_side) or self.nodes_examined is not None
+
+    @property
     def node_status(self) -> str:
         """Status that pathology lends to *every* node of the operated side: metastatic, benign or unlabeled."""
         if self.nodes_examined is None or self.nodes_positive is None or self.nodes_examined == 0:
@@ -226,7 +231,7 @@ def screen(patients: Iterable[Patient], criteria: tuple[Criterion, ...] = PAPER_
         if patient.patient_id in excluded:
             raise InvalidValueError(f"Patient pseudonyms must be unique; more than once: {patient.patient_id}.")
         failures = (criterion.failure(patient) for criterion in criteria)
-        reason = _unknown(patient) or next(filter(None, failures), "") or _missing_fact(patient)
+        reason = _missing_row(patient) or next(filter(None, failures), "") or _missing_fact(patient)
         if reason:
             excluded[patient.patient_id] = reason
         else:
@@ -249,10 +254,8 @@ NOT_IN_SHEET = "not in the clinical sheet"
 """Why a patient of whom nothing is known is excluded."""
 
 
-def _unknown(patient: Patient) -> str:
-    """A patient of whom nothing is said has no row: the sheet's other columns would be among the facts, even if empty."""
-    has_row = patient.facts or patient.clinical or patient.operated_side or patient.nodes_examined is not None
-    return "" if has_row else NOT_IN_SHEET
+def _missing_row(patient: Patient) -> str:
+    return "" if patient.has_row else NOT_IN_SHEET
 
 
 def _missing_fact(patient: Patient) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 
 from axilla.cli import run
 from axilla.cohort import PAPER_CRITERIA
@@ -171,3 +174,95 @@ def test_a_mask_that_changed_is_seen_and_one_that_is_gone_told(tmp_path: Path, t
     Path(row.path).unlink()
     with pytest.raises(InputRefusedError, match="bring it back"):
         row.fingerprint()
+
+
+HEADER = "patient_id,operated_side,clinical_n,nodes_examined,nodes_positive\n"
+
+
+@pytest.fixture
+def with_sheet(tmp_path: Path) -> Callable[..., int]:
+    """Import A, B and C with a clinical sheet of these patients (none: without a sheet); the exit status."""
+    for name in ("A", "B", "C"):
+        put(tmp_path / "ct" / name, thorax(200), patient_id=name, uid_seed=name)
+    sheet = tmp_path / "clinical.csv"
+
+    def import_(*names: str) -> int:
+        sheet.write_text(HEADER + "".join(f"{name},L,cN0,3,0\n" for name in names))
+        clinical = ["--clinical", str(sheet)] if names else []
+        return run(["import", str(tmp_path / "ct"), "--study", str(tmp_path / "study"), "--json", *clinical])
+
+    return import_
+
+
+def rows_of(study: Path) -> dict[str, bool]:
+    folder = StudyFolder.open(study)
+    key = folder.read_key()
+    with folder.database() as database:
+        return {key[patient.patient_id]: patient.has_row for patient in database.patients()}
+
+
+def test_the_sheet_given_is_the_whole_sheet(
+    tmp_path: Path, with_sheet: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who is no longer in it loses the row, and without DICOM drops out; without a sheet rows stay; pseudonyms stay taken."""
+    study = tmp_path / "study"
+    assert with_sheet("A", "B", "C", "X") == 0
+    assert rows_of(study) == dict.fromkeys("ABCX", True)
+    said = json.loads(capsys.readouterr().out)
+    assert (said["no_longer_in_sheet"], said["sheet_without_dicom"]) == ([], 1)
+    key = {hospital_id: pseudonym for pseudonym, hospital_id in StudyFolder.open(study).read_key().items()}
+    assert with_sheet("A", "C", "Y") == 0
+    assert rows_of(study) == {"A": True, "B": False, "C": True, "Y": True}
+    assert json.loads(capsys.readouterr().out)["no_longer_in_sheet"] == sorted([key["B"], key["X"]])
+    assert with_sheet() == 0
+    assert rows_of(study) == {"A": True, "B": False, "C": True, "Y": True}
+    capsys.readouterr()
+    assert with_sheet("A", "B", "X") == 0
+    assert rows_of(study) == {"A": True, "B": True, "C": False, "X": True}
+    assert StudyFolder.open(study).read_key()[key["X"]] == "X"
+
+
+def test_who_left_the_sheet_is_told_in_words(
+    tmp_path: Path, with_sheet: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert with_sheet("A", "B", "X") == 0
+    (tmp_path / "clinical.csv").write_text(HEADER + "A,L,cN0,3,0\nY,L,cN0,3,0\n")
+    command = ["import", str(tmp_path / "ct" / "A"), "--study", str(tmp_path / "study")]
+    capsys.readouterr()
+    assert run([*command, "--clinical", str(tmp_path / "clinical.csv")]) == 0
+    said = capsys.readouterr().out
+    key = {hospital_id: pseudonym for pseudonym, hospital_id in StudyFolder.open(tmp_path / "study").read_key().items()}
+    assert f"no longer in the clinical sheet: {key['B']}\n" in said
+    assert f"no longer in the clinical sheet: {key['X']} (without DICOM too; dropped from the study)\n" in said
+    assert "1 of the 2 patients of the clinical sheet have no DICOM" in said
+    assert f"no usable CT: {key['Y']}: no DICOM of this patient" in said
+
+
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [(("Z9", "X9"), ""), (("x", "a"), " 'a' and 'A' differ only in the case of letters, zeros or spaces.")],
+)
+def test_a_sheet_of_nobody_here_is_refused(
+    tmp_path: Path, with_sheet: Callable[..., int], capsys: pytest.CaptureFixture[str], names: tuple[str, str], hint: str
+) -> None:
+    """Before anything is written, in a new study and in one that is there."""
+    for _ in range(2):
+        assert with_sheet(*names) == 3
+        said = capsys.readouterr().err
+        assert f"None of the 2 patients of clinical.csv (first '{names[0]}') is in the DICOM files (first 'A')" in said
+        assert said.endswith(f"the sheet's patient_id is the PatientID there.{hint}\n")
+        if not (tmp_path / "study").exists():
+            assert with_sheet("A", "B", "C") == 0
+            capsys.readouterr()
+    assert rows_of(tmp_path / "study") == dict.fromkeys("ABC", True)
+
+
+def test_why_a_patient_has_no_usable_ct_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path / "ct" / "A", thorax(200), patient_id="A", uid_seed="A")
+    put(tmp_path / "ct" / "B", thorax(200), patient_id="B", uid_seed="B")
+    for path in (tmp_path / "ct" / "B").glob("*.dcm"):
+        dataset = dcmread(path)
+        dataset.Modality = "MR"
+        dataset.save_as(path)
+    assert run(["import", str(tmp_path / "ct"), "--study", str(tmp_path / "study")]) == 0
+    assert "no usable CT: P0002: not CT (MR)" in capsys.readouterr().out

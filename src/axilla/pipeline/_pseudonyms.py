@@ -52,3 +52,27 @@ def check_zeros(sheet: Collection[str], found: Collection[str], where: str) -> N
             f"The clinical sheet has lost the leading zeros that {len(lost)} patient_id(s) have in {where} ({told}); make the "
             "column text in the spreadsheet program and type them anew."
         )
+
+
+def check_shared(sheet: Collection[str], sheet_name: str, found: Collection[str], where: str) -> None:
+    """Refuse a clinical sheet that names nobody of the data.
+
+    Raises
+    ------
+    InputRefusedError
+        Naming the first patient of each; and a pair that differs only in letters' case, zeros or spaces, if there is one.
+    """
+    if set(sheet) & set(found):
+        return
+    plain = {_plain(name): name for name in found}
+    alike = next(((name, plain[_plain(name)]) for name in sheet if _plain(name) in plain), None)
+    hint = f" {alike[0]!r} and {alike[1]!r} differ only in the case of letters, zeros or spaces." if alike else ""
+    raise InputRefusedError(
+        f"None of the {len(sheet)} patients of {sheet_name} (first {next(iter(sheet))!r}) is in {where} (first "
+        f"{next(iter(found))!r}); the sheet's patient_id is the PatientID there.{hint}"
+    )
+
+
+def _plain(name: str) -> str:
+    """An identifier without what gets lost or added where it is typed."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", "".join(name.split()).lower())

@@ -1,11 +1,13 @@
 """``axilla import``: from DICOM sources, a clinical sheet and masks drawn by hand to a study's catalog.
 
 Patients are those of the clinical sheet, in its order, then those of the DICOM files that the sheet does not know. Pseudonyms are
-given once and kept: importing again, with more sources, adds.
+given once and kept: importing again, with more sources, adds. A clinical sheet is the study's whole sheet, though: it takes the
+place of the one before.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +24,7 @@ from axilla.io.study import StudyFolder
 from axilla.pipeline._copies import bring
 from axilla.pipeline._outcome import Outcome
 from axilla.pipeline._progress import Progress, silent
-from axilla.pipeline._pseudonyms import check_zeros, pseudonyms
+from axilla.pipeline._pseudonyms import check_shared, check_zeros, pseudonyms
 
 
 def import_study(
@@ -44,7 +46,8 @@ def import_study(
     root : Path
         The study; made if absent.
     clinical : Path, optional
-        The clinical sheet.
+        The study's whole clinical sheet: patients with DICOM files who are not in it lose the row of an earlier one, those
+        without are dropped. Default: the rows stay as they are.
     masks : Path, optional
         Folder of masks drawn by hand, one per patient, named by the hospital identifier (:mod:`axilla.io.masks`).
     copy : bool
@@ -55,12 +58,37 @@ def import_study(
     Raises
     ------
     InputRefusedError
-        If a source or the sheet cannot be read, the sheet has faulty rows (all are named) or lost the identifiers' leading
-        zeros, no DICOM image was found, a patient has more than one mask, or a file to copy cannot be read any more.
+        If a source or the sheet cannot be read, the sheet has faulty rows (all are named), lost the identifiers' leading
+        zeros or names no patient with DICOM files, no DICOM image was found, a patient has more than one mask, or a file to
+        copy cannot be read any more.
+    StudyBusyError
+        If another process works on the study.
     CannotWriteError
         If the study cannot be written, or has no room for the copies.
     """
+    existing = StudyFolder(root)
+    if existing.is_of_tables:
+        raise InputRefusedError(f"{root} holds a study made from feature tables; give another folder for one from CTs.")
     sheet = read_clinical_sheet(clinical) if clinical else {}
+    with contextlib.ExitStack() as held:
+        is_there = existing.database_path.is_file()
+        if is_there:  # whoever has to wait is told before all headers are read
+            held.enter_context(existing.writing("axilla import"))
+        catalog = _scanned(sources, progress)
+        found = _by_hospital_id(catalog)
+        earlier = _earlier_ids(existing) if is_there else {}
+        imaged = [*found, *(name for name, has_dicom in earlier.items() if has_dicom)]
+        if clinical:
+            check_zeros(sheet, imaged, "the DICOM files")
+            check_shared(sheet, clinical.name, imaged, "the DICOM files")
+        drawn = find_masks(masks, {*imaged, *(sheet or earlier)}) if masks else None
+        folder = StudyFolder.create(root, title)
+        if not is_there:
+            held.enter_context(folder.writing("axilla import"))
+        return _add(folder, sheet, catalog, found, drawn, copy, progress)
+
+
+def _scanned(sources: Sequence[Path], progress: Progress) -> Catalog:
     progress("read headers", 0, 1)
     catalog = scan([source.resolve() for source in sources])
     progress("read headers", 1, 1)
@@ -68,14 +96,15 @@ def import_study(
         raise InputRefusedError(
             f"No DICOM image was found in {', '.join(map(str, sources))} ({len(catalog.unread)} other files)."
         )
-    found = _by_hospital_id(catalog)
-    check_zeros(sheet, found, "the DICOM files")
-    if StudyFolder(root).is_of_tables:
-        raise InputRefusedError(f"{root} holds a study made from feature tables; give another folder for one from CTs.")
-    drawn = find_masks(masks, {*StudyFolder(root).read_key().values(), *sheet, *found}) if masks else None
-    folder = StudyFolder.create(root, title)
-    with folder.writing("axilla import"):
-        return _add(folder, sheet, catalog, found, drawn, copy, progress)
+    return catalog
+
+
+def _earlier_ids(folder: StudyFolder) -> dict[str, bool]:
+    """The study's patients by hospital identifier, and whether any DICOM of them was cataloged."""
+    key = folder.read_key()
+    with folder.database() as database:
+        imaged = {row.patient_id for row in database.series()}
+        return {key[patient.patient_id]: patient.patient_id in imaged for patient in database.patients()}
 
 
 def _add(
@@ -90,30 +119,47 @@ def _add(
     """Add what was found to the study's key and catalog."""
     key = pseudonyms(folder.read_key(), [*sheet, *found])
     with folder.database() as database:
-        known = {patient.patient_id: patient for patient in database.patients()}
+        earlier = {patient.patient_id: patient for patient in database.patients()}
         rows, mask_rows = list(database.series()), database.masks()
-    for hospital_id, patient in sheet.items():
-        known[key[hospital_id]] = replace(patient, patient_id=key[hospital_id])
     found = _with_earlier(found, rows, key)
     for done, (hospital_id, series) in enumerate(found.items()):
         progress("choose series", done, len(found))
         pseudonym = key[hospital_id]
-        known.setdefault(pseudonym, Patient(pseudonym))
         rows = [row for row in rows if row.patient_id != pseudonym] + _series_rows(pseudonym, series)
     progress("choose series", len(found), len(found))
+    named = {key[hospital_id]: replace(patient, patient_id=key[hospital_id]) for hospital_id, patient in sheet.items()}
+    known = {**{row.patient_id: Patient(row.patient_id) for row in rows}, **(named or earlier)}
     folder.write_key({pseudonym: hospital_id for hospital_id, pseudonym in key.items()})
     if drawn:
         mask_rows = _with_masks(mask_rows, drawn, key)
+    mask_rows = {patient_id: row for patient_id, row in mask_rows.items() if patient_id in known}
     series_found = {key[hospital_id]: series for hospital_id, series in found.items()}
     brought = bring(folder, series_found, mask_rows, copy_all=copy, progress=progress)
     rows, mask_rows = brought.series(rows), brought.masks(mask_rows)
     with folder.database() as database:
         database.save_catalog(list(known.values()), rows, list(mask_rows.values()))
-    has_sheet = bool(sheet) or any(patient.facts for patient in known.values())
+    has_sheet = any(patient.has_row for patient in known.values())
     outcome = _outcome(folder, list(known.values()), rows, catalog, has_sheet)
+    if sheet:
+        outcome = _with_sheet_lines(outcome, named, earlier, rows)
     screened = _screened(folder, list(known.values())) if has_sheet else ()
     outcome = _with_lines(outcome, (*brought.lines, *screened), {"copied": brought.n_copied})
     return _with_mask_lines(outcome, mask_rows, rows, drawn.others if drawn else ())
+
+
+def _with_sheet_lines(
+    outcome: Outcome, named: Mapping[str, Patient], earlier: Mapping[str, Patient], rows: Sequence[SeriesRow]
+) -> Outcome:
+    """Who of the sheet has no DICOM, and whose row of an earlier sheet is gone."""
+    imaged = {row.patient_id for row in rows}
+    n_without = len(named.keys() - imaged)
+    lost = sorted(patient_id for patient_id, patient in earlier.items() if patient.has_row and patient_id not in named)
+    ends = {patient_id: "" if patient_id in imaged else " (without DICOM too; dropped from the study)" for patient_id in lost}
+    lines = (
+        *([f"{n_without} of the {len(named)} patients of the clinical sheet have no DICOM"] if n_without else []),
+        *(f"no longer in the clinical sheet: {patient_id}{end}" for patient_id, end in ends.items()),
+    )
+    return _with_lines(outcome, lines, {"sheet_without_dicom": n_without, "no_longer_in_sheet": lost})
 
 
 def _screened(folder: StudyFolder, patients: Sequence[Patient]) -> tuple[str, ...]:
@@ -209,13 +255,16 @@ def _outcome(
     folder: StudyFolder, patients: Sequence[Patient], rows: Sequence[SeriesRow], catalog: Catalog, has_sheet: bool
 ) -> Outcome:
     chosen = {row.patient_id: row for row in rows if row.is_chosen}
-    without = [patient.patient_id for patient in patients if patient.patient_id not in chosen]
+    without = {
+        patient.patient_id: _why_none(patient.patient_id, rows) for patient in patients if patient.patient_id not in chosen
+    }
     others = [row for row in rows if not row.is_chosen]
     result = {
         "study": str(folder.root),
         "patients": len(patients),
         "with_ct": len(chosen),
-        "without_ct": without,
+        "without_ct": list(without),
+        "why_without_ct": without,
         "series": [
             {"patient_id": row.patient_id, "series_uid": row.series_uid, "chosen": row.is_chosen, "reason": row.reason}
             for row in rows
@@ -227,9 +276,15 @@ def _outcome(
         f"{len(patients)} patients, {len(chosen)} with a chosen CT series; {len(others)} other series, "
         f"{len(catalog.unread)} files not used",
         *(f"not chosen: {row.patient_id}: {row.description}: {row.reason}" for row in others),
-        *(f"no usable CT: {patient_id}" for patient_id in without),
+        *(f"no usable CT: {patient_id}: {why}" for patient_id, why in without.items()),
         *catalog.notes,
         *([] if has_sheet else ["no clinical sheet given: add one with --clinical before running the study"]),
         f"next: axilla run {folder.root}",
     )
     return Outcome(result, lines)
+
+
+def _why_none(patient_id: str, rows: Sequence[SeriesRow]) -> str:
+    """Why a patient has no chosen series."""
+    reasons = dict.fromkeys(row.reason for row in rows if row.patient_id == patient_id)
+    return "; ".join(reasons) or "no DICOM of this patient"
