@@ -50,6 +50,18 @@ def test_the_report_says_that_no_specificity_entered_the_choice(study_report: St
     assert "no specificity could enter" not in render_study(replace(study_report, rules={**rules, "n_benign": 12}))
 
 
+def test_no_choice_is_claimed_where_the_training_patients_allow_none(study_report: StudyReport) -> None:
+    axilla = Axilla("P1", np.array([2.0]), np.array([1.0]), np.array([0.7]))
+    choice = choose_rule({"P1": axilla}, [Patient("P1", "cN+", "L", 24, 3)], 4.0)
+    row = {"patient_id": "P1", "status": "metastatic", "clinical": "cN+", "role": "training"}
+    rules = rules_document(compare_rules(choice, PatientRule(), {"P1": axilla}, pd.DataFrame([row]), 0.95))
+    page = render_study(replace(study_report, rules=rules))
+    assert not choice.is_compared
+    assert "the simplest rule, because the training patients do not allow a comparison." in page
+    assert "The training patients alone choose" not in page
+    assert "the choice rests on" not in page
+
+
 def test_groups_by_class_and_by_feature(study_report: StudyReport, make_differences) -> None:
     tables = study_tables(replace(study_report, differences=make_differences(validation=(np.nan, np.nan, np.nan))))
     assert tables["group_classes"].rows == [["Shape", "2 of 14 (1\u00a0\u2191, 1\u00a0\u2193)", "0.50", "Flatness (0.90)"]]

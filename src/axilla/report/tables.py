@@ -230,7 +230,8 @@ def _rule_tables(rules: Mapping[str, Any], level: str) -> Iterator[Table]:
     note = (
         f"Criterion: {rules['criterion']}; it and its distance to the best rule's with {level} intervals (bootstrap by patient)."
     )
-    yield _table("rules_training", "Patient rules: what training patients say, and the choice rests on", columns, rows, note)
+    title = f"Patient rules: what training patients say{', and the choice rests on' if rules['is_compared'] else ''}"
+    yield _table("rules_training", title, columns, rows, note)
     yield from _rules_on_others(rules, names, level)
 
 
