@@ -220,8 +220,8 @@ def screen(patients: Iterable[Patient], criteria: tuple[Criterion, ...] = PAPER_
     Raises
     ------
     InvalidValueError
-        If a pseudonym is given twice, or a criterion asks for a fact that no patient has, or for a number in a column without any:
-        it would exclude them all.
+        If a pseudonym is given twice, or a criterion asks for a fact that no patient has, or for a number in a column without
+        any: it would exclude them all.
     """
     patients = tuple(patients)
     _check_known(patients, criteria)
