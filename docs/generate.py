@@ -31,7 +31,8 @@ def commands() -> str:
     group = typer.main.get_command(app)
     lines = ["# Commands", "", str(group.help), ""]
     lines += [
-        "Exit status: 0 done; 1 a bug; 2 wrong usage; 3 input refused; 4 done for some patients, the rest listed.",
+        "Exit status: 0 done; 1 a bug; 2 wrong usage; 3 input refused; 4 done for some patients, the rest listed; "
+        "130 interrupted (Ctrl-C): nothing is half-written.",
         "",
     ]
     for name, command in sorted(group.commands.items()):

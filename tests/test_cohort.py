@@ -144,10 +144,22 @@ def test_criteria_that_cannot_be_are_refused(limits, said):
 def test_a_criterion_nobody_can_meet_is_refused_instead_of_excluding_all():
     adult = Criterion("adult", "age", at_least=18)
     people = [patient(age=" "), patient("P0002")]
-    with pytest.raises(InvalidValueError, match=r"No patient has a value in age .* \[criteria.adult\]"):
+    with pytest.raises(InvalidValueError, match=r"(?s)No patient has a value in age .*\n\[criteria.adult\]"):
         screen(people, (*PAPER_CRITERIA, adult))
+    with pytest.raises(
+        InvalidValueError, match=r"(?s)in age, smoker of .*\n\[criteria.adult\]\nuse = false\n\[criteria.own\]\nuse = false$"
+    ):
+        screen(people, (adult, Criterion("own", "smoker", allowed=("no",))))
     assert screen([*people, patient("P0003", age="17")], (adult,)).excluded["P0002"] == "age not given"
     assert screen([Patient("P0001")]).excluded == {"P0001": "not in the clinical sheet"}
+
+
+def test_limits_on_a_column_without_numbers_are_refused_by_its_values():
+    low = Criterion("low", "grade", at_most=2)
+    people = [patient(f"P{i}", grade=grade) for i, grade in enumerate(("II", "", "III", "II"))]
+    with pytest.raises(InvalidValueError, match=r"criterion low asks for a number, but grade holds 'II', 'III'\."):
+        screen(people, (low,))
+    assert screen([*people, patient("P9", grade="1")], (low,)).excluded["P0"] == "grade is not a number"
 
 
 @settings(deadline=None)

@@ -165,10 +165,9 @@ class Criterion:
             return self.reason
         if self.at_least is None and self.at_most is None:
             return ""
-        try:
-            number = float(value)
-        except ValueError:
+        if not _is_number(value):
             return f"{self.column} is not a number"
+        number = float(value)
         low = -math.inf if self.at_least is None else self.at_least
         high = math.inf if self.at_most is None else self.at_most
         return "" if low <= number <= high else self.reason
@@ -221,7 +220,8 @@ def screen(patients: Iterable[Patient], criteria: tuple[Criterion, ...] = PAPER_
     Raises
     ------
     InvalidValueError
-        If a pseudonym is given twice, or a criterion asks for a fact that no patient has: it would exclude them all.
+        If a pseudonym is given twice, or a criterion asks for a fact that no patient has, or for a number in a column without
+        any: it would exclude them all.
     """
     patients = tuple(patients)
     _check_known(patients, criteria)
@@ -244,10 +244,31 @@ def _check_known(patients: tuple[Patient, ...], criteria: tuple[Criterion, ...])
     lacking = [criterion for criterion in criteria if criterion.column not in known]
     if known and lacking:
         columns = ", ".join(dict.fromkeys(criterion.column for criterion in lacking))
+        lines = "\n".join(f"[criteria.{criterion.name}]\nuse = false" for criterion in lacking)
         raise InvalidValueError(
             f"No patient has a value in {columns} of the clinical sheet, and criteria ask for it; fill it in, or leave the "
-            f"criterion out of the study (in study.toml: [criteria.{lacking[0].name}] and below it use = false)."
+            f"criteria out by these lines in the study's study.toml (make the file if there is none):\n{lines}"
         )
+    for criterion in criteria:
+        _check_numeric(patients, criterion)
+
+
+def _check_numeric(patients: tuple[Patient, ...], criterion: Criterion) -> None:
+    """Refuse limits on a column none of whose values is a number; single ones exclude their patients."""
+    given = dict.fromkeys(patient.facts.get(criterion.column, "").strip() for patient in patients)
+    values = [value for value in given if value]
+    has_limits = criterion.at_least is not None or criterion.at_most is not None
+    if has_limits and values and not any(map(_is_number, values)):
+        told = ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "")
+        raise InvalidValueError(f"The criterion {criterion.name} asks for a number, but {criterion.column} holds {told}.")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 NOT_IN_SHEET = "not in the clinical sheet"

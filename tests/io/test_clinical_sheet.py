@@ -121,6 +121,8 @@ def test_a_formula_with_a_result_is_its_result(tmp_path: Path) -> None:
         ({"note": "#REF!"}, "note holds the spreadsheet's error #REF!"),
         ({"clinical_n": "#N/A"}, "clinical_n holds the spreadsheet's error #N/A"),
         ({"age": "51 years"}, "age is a number"),
+        ({"age": 1961}, "age is a number from 0 to 120 (without a unit) or empty, not '1961'"),
+        ({"age": -1}, "not '-1'"),
         ({"ki67": "12,5"}, "ki67 is a number (with a point"),
         ({"invasive": 1}, "invasive is yes, no or empty, not '1'"),
     ],

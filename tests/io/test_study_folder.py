@@ -43,8 +43,8 @@ def test_create_keeps_what_the_user_wrote(tmp_path: Path) -> None:
     ("extra", "said"),
     [
         ("\n[settings.example]\nnumbr = 2\n", "unknown setting(s) numbr"),
-        ("\n[settings.example]\nnumber = 'two'\n", "expected float, got str"),
-        ("\n[settings.example]\nflag = 1\n", "expected bool, got int"),
+        ("\n[settings.example]\nnumber = 'two'\n", 'expected a number, got "two".'),
+        ("\n[settings.example]\nflag = 1\n", "expected true or false, got 1."),
         ("\n[settings]\nexample = 3\n", "one table per stage"),
         ("\nnumber = 3\n", "unknown entries number"),
         ("\n[settings\n", "not valid TOML"),
@@ -95,11 +95,11 @@ def test_the_examples_in_a_new_study_toml_hold(tmp_path: Path) -> None:
     [
         ("[criteria.ct_intervall]\nat_most = 60\n", "[criteria.ct_intervall]: no such criterion; known are invasive"),
         ("[criteria.ct_interval]\nmost = 60\n", "unknown most; known are use, column"),
-        ("[criteria.ct_interval]\nat_most = '60'\n", "expected float, got str"),
+        ("[criteria.ct_interval]\nat_most = '60'\n", 'expected a number, got "60".'),
         ("[criteria.ct_interval]\nat_most = -1\n", "lets no value pass: 0 to -1"),
         ("[criteria.ct_interval]\nat_most = nan\n", "lets no value pass"),
         ("[criteria.invasive]\nallowed = []\n", "asks for nothing"),
-        ("[criteria.invasive]\nallowed = [true]\n", "expected str, got bool"),
+        ("[criteria.invasive]\nallowed = [true]\n", "expected text, got true."),
         ("[criteria.own]\ncolumn = 'age'\n", "asks for nothing"),
         ("[criteria]\ninvasive = false\n", "one table per criterion"),
     ],
@@ -115,6 +115,13 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     folder.decisions_path.write_text("schema = 99\n")
     with pytest.raises(InputRefusedError, match="schema 99"):
         folder.decisions()
+
+
+def test_decisions_may_be_written_before_axilla_writes_them(tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "study.toml").write_text("[criteria.invasive]\nuse = false\n")
+    decisions = StudyFolder.create(tmp_path / "study").decisions()
+    assert (decisions.title, decisions.criteria()) == ("study", PAPER_CRITERIA[1:])
 
 
 def test_what_is_not_a_study_is_refused(tmp_path: Path) -> None:
@@ -237,6 +244,7 @@ def test_yes_and_no_are_read_in_any_case(tmp_path: Path) -> None:
         (SHEET, "any patient row"),
         ("a,a\n1,2\n", "a name of its own"),
         (SHEET + "1;2;3;4;5;6;7\n", "row 2: 7 cells under 6"),
+        (SHEET + "1;L;cN0;;\n", "row 2: 5 cells under 6"),
     ],
 )
 def test_a_sheet_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -> None:

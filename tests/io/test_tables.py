@@ -96,7 +96,7 @@ def test_slicer_table_is_read_transposed(tmp_path: Path) -> None:
         ("empty.csv", b"  \n", "is empty"),
         ("binary.csv", b"\xff\xfe\x00", "not a UTF-8 text table"),
         ("other.csv", b"a,b\n1,2\n", "not a feature table axilla knows"),
-        ("broken.parquet", b"PAR1", "not a readable Parquet file"),
+        ("broken.parquet", b"PAR1", "not a readable Parquet file: damaged, cut off, or of another kind."),
     ],
 )
 def test_what_is_no_feature_table_is_refused(tmp_path: Path, name: str, content: bytes | None, said: str) -> None:

@@ -59,6 +59,15 @@ def test_one_writer_the_second_is_told(tmp_path: Path, capsys: pytest.CaptureFix
     assert run(again) == 0
 
 
+def test_who_must_wait_is_told_before_headers_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "ct", thorax(200), patient_id="A")
+    again = ["import", str(tmp_path / "ct"), "--study", str(tmp_path / "study")]
+    assert run(again) == 0
+    monkeypatch.setattr("axilla.pipeline.catalog.scan", lambda sources: pytest.fail("headers were read"))
+    with StudyFolder.open(tmp_path / "study").writing("test"):
+        assert run(again) == 3
+
+
 def test_nothing_to_train_on_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(tmp_path / "ct", thorax(200), patient_id="A")
     assert run(["import", str(tmp_path / "ct"), "--study", str(tmp_path / "study")]) == 0

@@ -21,6 +21,10 @@ _YES_OR_NO = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 """A spreadsheet's check boxes are TRUE and FALSE."""
 
 
+OLDEST = 120
+"""Years; beyond, a year of birth or a slip of the hand."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """What a cell may hold: in words, and by a test of its text (which is not empty, and whose case does not matter)."""
@@ -49,7 +53,10 @@ COUNT = Kind("a whole number or empty", _is_whole)
 DAYS = Kind("a whole number or empty", lambda text: _is_whole(text.removeprefix("-")))
 YES_NO = Kind("yes, no or empty", lambda text: text.lower() in _YES_OR_NO)
 NUMBER = Kind("a number (with a point, without a unit) or empty", _is_number)
+AGE = Kind(f"a number from 0 to {OLDEST} (without a unit) or empty", lambda text: _is_number(text) and 0 <= float(text) <= OLDEST)
 WORD = Kind("words or empty", _is_text)
+NUMBERS = (NUMBER, AGE)
+"""Those that Table 1 shows as numbers."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ COLUMNS = (
     Column("neoadjuvant", YES_NO, "therapy before surgery"),
     Column("distant_metastasis", YES_NO, "distant metastasis"),
     Column("other_malignancy", YES_NO, "another malignant disease"),
-    Column("age", NUMBER, "years at surgery", "Age, years"),
+    Column("age", AGE, "years at surgery", "Age, years"),
     Column("sex", WORD, "e.g. female, male", "Sex"),
     Column("menopausal_status", WORD, "e.g. premenopausal, postmenopausal", "Menopausal status"),
     Column("pathological_type", WORD, "e.g. IDC, ILC", "Pathological type"),

@@ -1,4 +1,4 @@
-"""``study.toml``: what the user of a study decided; written once by axilla, and never again."""
+"""``study.toml``: what the user of a study decided; written once by axilla unless it is there, and never again."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ title = {title}
 
 _CRITERION_TYPES = {"use": bool, "column": str, "reason": str, "allowed": list, "at_least": float, "at_most": float}
 """What ``[criteria.<name>]`` may hold."""
+
+_IN_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", tuple: "a list"}
 
 
 @dataclass(frozen=True)
@@ -125,14 +127,15 @@ def read_decisions(path: Path) -> StudyDecisions:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputRefusedError(f"{path} is not valid TOML: {error}.") from error
-    if content.get("schema") != SCHEMA:
-        raise InputRefusedError(f"{path} has schema {content.get('schema')}; this axilla reads schema {SCHEMA}.")
+    schema = content.get("schema", SCHEMA)  # absent where a user wrote the file before axilla did
+    if schema != SCHEMA:
+        raise InputRefusedError(f"{path} has schema {schema}; this axilla reads schema {SCHEMA}.")
     unknown = sorted(set(content) - {"schema", "title", "settings", "criteria"})
     if unknown:
         raise InputRefusedError(f"{path}: unknown entries {', '.join(unknown)}.")
     settings = _tables(content, "settings", f"{path}: [settings] holds one table per stage, e.g. [settings.model].")
     criteria = _tables(content, "criteria", f"{path}: [criteria] holds one table per criterion, e.g. [criteria.ct_interval].")
-    return StudyDecisions(str(content.get("title", "")), settings, criteria)
+    return StudyDecisions(str(content.get("title", path.resolve().parent.name)), settings, criteria)
 
 
 def _tables(content: Mapping[str, Any], name: str, refusal: str) -> Mapping[str, Mapping[str, Any]]:
@@ -177,5 +180,6 @@ def _as_type_of(default: Any, value: Any, where: str) -> Any:
     else:
         fits = default is None or isinstance(value, type(default))
     if not fits:
-        raise InputRefusedError(f"{where}: expected {type(default).__name__}, got {type(value).__name__} {value!r}.")
+        expected = _IN_WORDS.get(type(default), type(default).__name__)
+        raise InputRefusedError(f"{where}: expected {expected}, got {json.dumps(value, ensure_ascii=False, default=str)}.")
     return value

@@ -90,7 +90,7 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
             na_values={name: _MISSING for name in columns if str(name).strip() not in _NAMES},
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        raise InputRefusedError(f"{path.name} cannot be read as a table: {error}.") from error
+        raise InputRefusedError(f"{path.name} cannot be read as a table: {str(error).strip().rstrip('.')}.") from error
     frame.columns = [str(column).strip() for column in frame.columns]
     for name in _TEXT_COLUMNS:
         if name in frame:
@@ -111,7 +111,8 @@ def read_sheet(path: Path) -> list[dict[str, str]]:
     Raises
     ------
     InputRefusedError
-        If the file is missing, empty or no table, a column name is missing or repeated, or a row is longer than the header.
+        If the file is missing, empty or no table, a column name is missing or repeated, or a row is longer or
+        shorter than the header.
     """
     return [row for _, row in read_numbered_sheet(path)]
 
@@ -125,15 +126,17 @@ def read_numbered_sheet(path: Path) -> list[tuple[int, dict[str, str]]]:
         As :func:`read_sheet`.
     """
     rows = read_workbook(path) if is_workbook(path) else _rows_of_text(path)
-    rows = [(number, _without_end([cell.strip() for cell in row])) for number, row in rows]
     if not rows:
         raise InputRefusedError(f"{path.name} is empty.")
+    widths = {number: len(row) for number, row in rows}
+    rows = [(number, _without_end([cell.strip() for cell in row])) for number, row in rows]
     header = [name.lower() for name in rows[0][1]]
     if len(set(header)) != len(header) or "" in header:
         raise InputRefusedError(f"{path.name}: every column needs a name of its own; the header is {', '.join(header)}.")
     for number, row in rows[1:]:
-        if len(row) > len(header):
-            raise InputRefusedError(f"{path.name}, row {number}: {len(row)} cells under {len(header)} column names.")
+        n_cells = max(len(row), min(widths[number], len(header)))
+        if n_cells != len(header):
+            raise InputRefusedError(f"{path.name}, row {number}: {n_cells} cells under {len(header)} column names.")
     padding = [""] * len(header)
     return [(number, dict(zip(header, [*row, *padding], strict=False))) for number, row in rows[1:]]
 
@@ -281,8 +284,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
     try:
         frame: pd.DataFrame = pq.read_table(path).to_pandas()
-    except pa.ArrowInvalid as error:
-        raise InputRefusedError(f"{path.name} is not a readable Parquet file: {error}.") from error
+    except (pa.ArrowException, OSError) as error:
+        raise InputRefusedError(f"{path.name} is not a readable Parquet file: damaged, cut off, or of another kind.") from error
     return frame
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from axilla import stats
 from axilla.cohort import COHORTS, Cohort
 from axilla.errors import InvalidValueError
-from axilla.io.clinical import COLUMNS, NUMBER
+from axilla.io.clinical import COLUMNS, NUMBERS
 
 COMPARED = ("cN0", "cN+")
 """The two cohorts that share no patient and are set against each other."""
@@ -24,7 +24,7 @@ DASH = "-"
 """Where there is nothing to show, or to compare."""
 
 _TITLES = {column.name: column.title for column in COLUMNS if column.title}
-_NUMBERS = {column.name for column in COLUMNS if column.kind is NUMBER}
+_NUMBERS = {column.name for column in COLUMNS if column.kind in NUMBERS}
 
 
 def baseline_table(cohort: Cohort) -> pd.DataFrame | None:
