@@ -55,17 +55,8 @@ class SeriesRow:
         InputRefusedError
             If a file is no longer there.
         """
-        parts = []
-        for name in self.files:
-            try:
-                state = Path(name).stat()
-            except OSError as error:
-                raise InputRefusedError(
-                    f"{len(self.files)} file(s) of this CT were cataloged, but one is gone or unreadable now; "
-                    "bring the folder or disc back, or import it anew."
-                ) from error
-            parts.append((Path(name).name, state.st_size, state.st_mtime_ns))
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        gone = f"{len(self.files)} file(s) of this CT were cataloged, but one is gone or unreadable now; "
+        return _state_of(self.files, gone + "bring the folder or disc back, or import it anew.")
 
 
 @dataclass(frozen=True)
@@ -83,14 +74,20 @@ class MaskRow:
         InputRefusedError
             If the file is no longer there.
         """
+        gone = "The mask of this patient's nodes is gone or unreadable now; bring it back, or import the masks anew."
+        return _state_of((self.path,), gone)
+
+
+def _state_of(files: Iterable[str], gone: str) -> str:
+    """Hash of files' names, sizes and times of change; `gone` is what a refusal says where one cannot be looked at."""
+    parts = []
+    for name in files:
         try:
-            state = Path(self.path).stat()
+            state = Path(name).stat()
         except OSError as error:
-            raise InputRefusedError(
-                "The mask of this patient's nodes is gone or unreadable now; bring it back, or import the masks anew."
-            ) from error
-        parts = (Path(self.path).name, state.st_size, state.st_mtime_ns)
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+            raise InputRefusedError(gone) from error
+        parts.append((Path(name).name, state.st_size, state.st_mtime_ns))
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
